@@ -1,0 +1,126 @@
+package node
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"valise/federation/inbox"
+	"valise/federation/vocab"
+	"valise/models"
+	"valise/models/iri"
+)
+
+const (
+	// idle is how long the worker sleeps when nothing wakes it: another process may
+	// have put something into the queue.
+	idle = 2 * time.Second
+	// maintainEvery is how often terms, gaps and missing files are looked at.
+	maintainEvery = 2 * time.Second
+)
+
+// Run applies arrivals, delivers and maintains until ctx ends. It returns once
+// everything under way has ended.
+func (n *Node) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, part := range []func(context.Context){n.apply, n.Courier.Run, n.maintain} {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			part(ctx)
+		}()
+	}
+	wg.Wait()
+	return nil
+}
+
+func (n *Node) apply(ctx context.Context) {
+	for ctx.Err() == nil {
+		moved, err := n.Worker.Step(ctx)
+		if err != nil && ctx.Err() == nil {
+			n.Log.Error("arrivals cannot be applied", "err", err)
+		}
+		if moved > 0 && err == nil {
+			continue
+		}
+		wait(ctx, n.arrived, idle)
+	}
+}
+
+func (n *Node) maintain(ctx context.Context) {
+	for ctx.Err() == nil {
+		if _, err := n.Maintain(ctx); err != nil && ctx.Err() == nil {
+			n.Log.Error("maintenance failed", "err", err)
+		}
+		wait(ctx, nil, maintainEvery)
+	}
+}
+
+func wait(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-t.C:
+	}
+}
+
+// Maintain ends memberships whose term is over, repairs gaps and fetches missing
+// attachments. It returns how much there was to do.
+func (n *Node) Maintain(ctx context.Context) (int, error) {
+	expired, err := n.Communities.Expire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	fetched, err := n.Dispatches.FetchMissing(ctx)
+	if err != nil {
+		return expired, err
+	}
+	repaired, err := n.Communities.Repair(ctx, n.take)
+	if err != nil {
+		return expired + fetched, err
+	}
+	if err := n.Dispatches.SweepFiles(ctx); err != nil {
+		return expired + fetched + repaired, err
+	}
+	if expired > 0 {
+		n.Courier.Wake()
+	}
+	return expired + fetched + repaired, nil
+}
+
+// take lets an announcement that a repair has fetched go the road of all arrivals: its
+// proofs are verified by the worker.
+func (n *Node) take(ctx context.Context, body []byte, group iri.IRI) error {
+	a, err := vocab.ParseActivity(body, n.Rules)
+	if err != nil {
+		return err
+	}
+	row := inbox.Fetched(a, iri.IRI(n.Own.Base()+"/inbox"), body, n.Now())
+	return n.Box.Keep(row)
+}
+
+// Step runs one turn of everything and returns how much moved. Tests loop on it until
+// nothing does, instead of sleeping.
+func (n *Node) Step(ctx context.Context) (int, error) {
+	moved, err := n.Worker.Step(ctx)
+	if err != nil {
+		return moved, err
+	}
+	delivered, err := n.Courier.Step(ctx)
+	if err != nil {
+		return moved + delivered, err
+	}
+	done, err := n.Maintain(ctx)
+	return moved + delivered + done, err
+}
+
+// Backlog is what still waits: arrivals and deliveries that are due now or later.
+func (n *Node) Backlog(ctx context.Context) (arrivals, deliveries int64, err error) {
+	if arrivals, err = models.CountArrivals(ctx, n.Store.R, models.ArrivalPending); err != nil {
+		return 0, 0, err
+	}
+	deliveries, err = models.CountDeliveries(ctx, n.Store.R, models.DeliveryPending)
+	return arrivals, deliveries, err
+}

@@ -1,0 +1,187 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"valise/models"
+	"valise/models/iri"
+)
+
+// result is what one round at one host has brought.
+type result struct {
+	host    *models.Host
+	rows    []*models.Delivery
+	release bool
+	gaveUp  bool
+	answer  chan error
+}
+
+// settle writes the judgements into the rows and the host.
+func (r *result) settle(js []judgement, now models.Time) {
+	h := r.host
+	answered, away := false, false
+	var wish time.Duration
+	for i, j := range js {
+		d := r.rows[i]
+		if j.cancelled != "" {
+			d.State, d.Reason, d.FinishedAt = models.DeliveryCancelled, j.cancelled, now
+			continue
+		}
+		d.Attempts++
+		d.Status, d.Reason = j.status, j.reason
+		answered = answered || j.status > 0 && j.verdict != HostAway
+		switch j.verdict {
+		case Done:
+			d.State, d.FinishedAt, d.Reason = models.DeliveryDone, now, ""
+		case Final:
+			d.State, d.FinishedAt = models.DeliveryFailed, now
+		case HostAway:
+			away = true
+			wish = max(wish, j.after)
+			h.LastReason = j.reason
+		default:
+			d.NextAt = now.Add(Wait(d.Attempts, j.after))
+		}
+		if d.State == models.DeliveryPending && now.Time().Sub(d.CreatedAt.Time()) > giveUp {
+			d.State, d.FinishedAt, d.Reason = models.DeliveryFailed, now, "given up after 16 days: "+j.reason
+		}
+	}
+	if answered {
+		h.Failures, h.BackOffUntil, h.FirstFailureAt, h.LastAnswerAt = 0, 0, 0, now
+	}
+	if away && !answered {
+		h.Failures++
+		if h.FirstFailureAt == 0 {
+			h.FirstFailureAt = now
+		}
+		h.BackOffUntil = now.Add(Wait(h.Failures, wish))
+	}
+	for i, j := range js {
+		if d := r.rows[i]; j.verdict == HostAway && d.State == models.DeliveryPending && j.cancelled == "" {
+			d.NextAt = max(h.BackOffUntil, now.Add(time.Minute))
+		}
+	}
+}
+
+// record hands the result to the writer and waits for its commit.
+func (c *Courier) record(r *result) error {
+	r.answer = make(chan error, 1)
+	c.results <- r
+	return <-r.answer
+}
+
+// writer commits results, many in one transaction.
+func (c *Courier) writer(stop chan struct{}) {
+	for {
+		var batch []*result
+		select {
+		case <-stop:
+			return
+		case r := <-c.results:
+			batch = append(batch, r)
+		}
+	fill:
+		for len(batch) < 64 {
+			select {
+			case r := <-c.results:
+				batch = append(batch, r)
+			default:
+				break fill
+			}
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		err := c.write(ctx, batch)
+		cancel()
+		for _, r := range batch {
+			r.answer <- err
+		}
+	}
+}
+
+// write records outcomes, evidence and notices, and gives leases back, in one
+// transaction. What is lost with it is sent again: the receiver knows the id.
+func (c *Courier) write(ctx context.Context, batch []*result) error {
+	c.fault("posted")
+	err := c.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var rows []*models.Delivery
+		var evidence []*models.Evidence
+		for _, r := range batch {
+			for _, d := range r.rows {
+				rows = append(rows, d)
+				if e := c.evidence(d); e != nil {
+					evidence = append(evidence, e)
+				}
+				if err := c.consequences(ctx, tx, d); err != nil {
+					return err
+				}
+			}
+		}
+		if len(rows) > 0 {
+			if err := models.FinishDeliveries(ctx, tx, rows); err != nil {
+				return fmt.Errorf("record deliveries: %w", err)
+			}
+		}
+		if err := models.InsertEvidence(ctx, tx, evidence...); err != nil {
+			return fmt.Errorf("record evidence: %w", err)
+		}
+		// In sorted order, as releases nudge hosts, or PostgreSQL could deadlock.
+		slices.SortFunc(batch, func(a, b *result) int { return strings.Compare(string(a.host.Host), string(b.host.Host)) })
+		for _, r := range batch {
+			if !r.release {
+				continue
+			}
+			if err := models.ReleaseHost(ctx, tx, r.host); err != nil {
+				return fmt.Errorf("give back the lease of %s: %w", r.host.Host, err)
+			}
+		}
+		return nil
+	})
+	c.fault("recorded")
+	return err
+}
+
+// evidence is what the attempt proves about a dispatch, for its addressee or, where a
+// shared inbox stands for all members, for the receiving instance.
+func (c *Courier) evidence(d *models.Delivery) *models.Evidence {
+	if d.Purpose != models.PurposeDispatch || d.FinishedAt == 0 {
+		return nil
+	}
+	station := map[string]string{models.DeliveryDone: models.HandedOver, models.DeliveryFailed: models.Failed, models.DeliveryCancelled: models.Cancelled}[d.State]
+	addressee := d.Recipient
+	if addressee == "" {
+		addressee = iri.IRI(d.Host.Base() + "/actor")
+	}
+	return &models.Evidence{Dispatch: d.ObjectID, Version: d.ObjectVersion, Addressee: addressee, Station: station,
+		ByActor: d.Actor, At: d.FinishedAt, Detail: d.Reason}
+}
+
+// consequences tells the office what will not arrive, and lets others follow up.
+func (c *Courier) consequences(ctx context.Context, tx bun.Tx, d *models.Delivery) error {
+	switch {
+	case d.State == models.DeliveryDone:
+		if c.After != nil {
+			return c.After(ctx, tx, d)
+		}
+		return nil
+	case d.State == models.DeliveryFailed:
+		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: d.Actor, Kind: "delivery failed", Subject: string(d.ObjectID), CreatedAt: d.FinishedAt,
+			Detail: fmt.Sprintf("%s did not reach %s: %s", d.Type, or(d.Recipient, d.Inbox), d.Reason)})
+	case d.State == models.DeliveryPending && (d.Status == 401 || d.Status == 403) && d.Attempts == 1:
+		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: d.Actor, Kind: "delivery held", Subject: string(d.ObjectID), CreatedAt: models.At(c.Now()),
+			Detail: fmt.Sprintf("%s does not accept our signature (%s); it is tried again until it does. Ask its operator whether we are accredited there", d.Host, d.Reason)})
+	}
+	return nil
+}
+
+func or(a, b iri.IRI) iri.IRI {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,209 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"valise/federation/policy"
+	"valise/federation/problem"
+	"valise/federation/vocab"
+	"valise/models"
+	"valise/models/iri"
+)
+
+const (
+	claimMost = 64
+	claimFor  = 2 * time.Minute
+	// applyFor bounds how long one transaction gathers further arrivals. No write
+	// transaction lasts over 50 ms.
+	applyFor = 25 * time.Millisecond
+	// triesMost is how often an arrival is tried before it is set aside.
+	triesMost = 10
+	// fetchesMost bounds the actors that one arrival may have fetched.
+	fetchesMost = 4
+)
+
+// Worker applies arrivals. One runs in each process.
+type Worker struct {
+	Store  *models.Store
+	Table  Table
+	Verify *Verifier
+	Rules  iri.Rules
+	Own    iri.Host
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Applied is called after a commit, to wake the deliveries; it must not block.
+	Applied func()
+	// Fault lets crash tests stop the process at a named moment; nil otherwise.
+	Fault func(point string)
+}
+
+type job struct {
+	*Arrival
+	fetches int
+	err     error
+}
+
+// Step claims one batch and applies it. It returns how many arrivals it moved.
+func (w *Worker) Step(ctx context.Context) (int, error) {
+	now := models.At(w.Now())
+	rows, err := models.ClaimArrivals(ctx, w.Store.W, now, now.Add(claimFor), claimMost)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	jobs := make([]*job, 0, len(rows))
+	for _, row := range rows {
+		jobs = append(jobs, w.prepare(ctx, row))
+	}
+	for start := 0; start < len(jobs); {
+		n, err := w.apply(ctx, jobs[start:])
+		if err != nil {
+			return start, fmt.Errorf("apply arrivals: %w", err)
+		}
+		start += n
+	}
+	if w.Applied != nil {
+		w.Applied()
+	}
+	return len(rows), nil
+}
+
+// prepare does outside the transaction what needs no database: reading the bytes, and
+// verifying what could not be verified at the door.
+func (w *Worker) prepare(ctx context.Context, row *models.Arrival) *job {
+	j := &job{Arrival: &Arrival{Row: row, Local: row.Request == "local", Now: w.Now()}}
+	j.Activity, j.err = vocab.ParseActivity(row.Body, w.Rules)
+	if j.err == nil && !j.Local && !row.Proven && row.Type == "Announce" {
+		if row.Request == "fetched" {
+			j.err = w.Verify.proofs(ctx, j.Activity, true, w.Now())
+		}
+		if j.err == nil {
+			j.err = w.Verify.inner(ctx, j.Activity)
+		}
+		row.Proven = j.err == nil && j.Activity.HasProof
+	}
+	return j
+}
+
+// apply runs as many jobs as fit into one transaction, each in a savepoint of its own
+// so that a failing one takes no other with it. It returns how many it has settled.
+func (w *Worker) apply(ctx context.Context, jobs []*job) (int, error) {
+	settled := 0
+	var again []*job
+	err := w.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		settled, again = 0, nil
+		began := time.Now()
+		var done []int64
+		for _, j := range jobs {
+			if settled > 0 && time.Since(began) > applyFor {
+				break
+			}
+			settled++
+			if j.err == nil {
+				j.err = tx.RunInTx(ctx, nil, func(ctx context.Context, sp bun.Tx) error { return w.run(ctx, sp, j.Arrival) })
+			}
+			var need *NeedActor
+			switch {
+			case j.err == nil:
+				done = append(done, j.Row.ID)
+			case errors.As(j.err, &need) && j.fetches < fetchesMost:
+				again = append(again, j)
+			default:
+				if err := w.fail(ctx, tx, j); err != nil {
+					return err
+				}
+			}
+		}
+		w.fault("applied")
+		return models.FinishArrivals(ctx, tx, done, models.At(w.Now()))
+	})
+	if err != nil {
+		return 0, err
+	}
+	w.fault("committed")
+	for _, j := range again {
+		if err := w.fetch(ctx, j); err != nil {
+			return 0, err
+		}
+	}
+	return settled, nil
+}
+
+func (w *Worker) run(ctx context.Context, tx bun.Tx, a *Arrival) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler of %s %s panicked: %v", a.Row.Type, a.Row.ObjectType, p)
+		}
+	}()
+	h := w.Table.find(a.Row.Type, a.Row.ObjectType)
+	if h == nil {
+		return &policy.Refusal{Code: "unknown-kind", Detail: fmt.Sprintf("nothing here handles %s of %q", a.Row.Type, a.Row.ObjectType)}
+	}
+	return h(ctx, tx, a)
+}
+
+// fetch gets what a handler needs, outside any transaction, and runs the job again.
+func (w *Worker) fetch(ctx context.Context, j *job) error {
+	var need *NeedActor
+	errors.As(j.err, &need)
+	j.fetches++
+	if need.Document != nil {
+		return w.learn(ctx, j, need.Document)
+	}
+	if _, err := w.Verify.Actors.Get(ctx, need.ID); err != nil {
+		j.err = fmt.Errorf("fetch %s: %w", need.ID, err)
+		if r := problem.Of(err); r.Status != http.StatusServiceUnavailable {
+			j.err = &policy.Refusal{Code: "unknown-actor", Detail: j.err.Error()}
+		}
+	} else {
+		j.err = nil
+	}
+	_, err := w.apply(ctx, []*job{j})
+	return err
+}
+
+// learn keeps the actor document of an Update, outside any transaction of ours.
+func (w *Worker) learn(ctx context.Context, j *job, doc *vocab.Node) error {
+	actor, err := vocab.ReadActor(doc, w.Rules)
+	if err == nil {
+		err = w.Verify.Actors.Learn(ctx, actor)
+	}
+	return w.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if j.err = err; err != nil {
+			return w.fail(ctx, tx, j)
+		}
+		return models.FinishArrivals(ctx, tx, []int64{j.Row.ID}, models.At(w.Now()))
+	})
+}
+
+// fail postpones an arrival, or sets it aside with its reason in front of a person.
+func (w *Worker) fail(ctx context.Context, tx bun.Tx, j *job) error {
+	row := j.Row
+	var refusal *policy.Refusal
+	final := errors.As(j.err, &refusal) || problem.Of(j.err).Status != http.StatusServiceUnavailable
+	if errors.Is(j.err, Early) {
+		final = false
+	}
+	if !final && row.Attempts+1 < triesMost {
+		wait := min(time.Duration(1<<row.Attempts)*5*time.Second, time.Hour)
+		return models.PostponeArrival(ctx, tx, row.ID, j.err.Error(), models.At(w.Now()).Add(wait))
+	}
+	w.Log.Warn("set aside", "arrival", row.ID, "activity", row.Activity, "type", row.Type, "from", row.Host, "why", j.err)
+	if err := models.SetAsideArrival(ctx, tx, row.ID, j.err.Error()); err != nil {
+		return err
+	}
+	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "arrival set aside", Subject: string(row.Activity),
+		Detail: fmt.Sprintf("%s from %s: %v", row.Type, row.Host, j.err), CreatedAt: models.At(w.Now())})
+}
+
+func (w *Worker) fault(point string) {
+	if w.Fault != nil {
+		w.Fault(point)
+	}
+}

@@ -1,0 +1,100 @@
+package keyring
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"valise/federation/sign"
+	"valise/federation/vocab"
+	"valise/models"
+	"valise/models/iri"
+)
+
+// Rotation is what a rotation has changed.
+type Rotation struct {
+	Old, New *models.Key
+	// Endorse signs a document with the old Ed25519 key, once more, in the same
+	// transaction: an instance's new key is believed through the old one.
+	Endorse func(doc []byte) ([]byte, error)
+}
+
+// Rotate retires the actor's Ed25519 key in the caller's transaction and makes the
+// next one. The retired key's history entry is signed by its successor and that by
+// the instance actor (PROTOCOL §1.1). compromised marks a key that only vouches for
+// what was recorded before since. The caller calls Forget after the commit.
+func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI, reason string, compromised bool, since, now time.Time) (*Rotation, error) {
+	old, err := models.ActiveKey(ctx, tx, actor, string(sign.Ed25519))
+	if err != nil {
+		return nil, fmt.Errorf("rotate the key of %s: %w", actor, err)
+	}
+	before, err := k.unseal(old)
+	if err != nil {
+		return nil, err
+	}
+	now = now.Truncate(time.Second)
+	old.State, old.RevokedAt, old.RevocationReason = models.KeyRetired, models.At(now), reason
+	if compromised {
+		old.State, old.RevokedAt = models.KeyCompromised, models.At(since.Truncate(time.Second))
+	}
+	next, err := k.Make(ctx, tx, actor, now)
+	if err != nil {
+		return nil, err
+	}
+	after, err := k.unseal(next)
+	if err != nil {
+		return nil, err
+	}
+	// The instance key's own entry is vouched for by that key: with it the old key
+	// endorses its successor, and who pinned the old one can follow.
+	var vouch sign.Signer = before
+	if instance != actor {
+		if vouch, err = k.Signer(ctx, tx, instance, sign.Ed25519, now); err != nil {
+			return nil, err
+		}
+	}
+	public := vocab.Multikey{ID: old.KeyID, Controller: actor, PublicKeyMultibase: old.Public}
+	why := vocab.RevokedRotation
+	if compromised {
+		why = vocab.RevokedCompromise
+	}
+	entry := vocab.RetiredKey{Multikey: public, Created: old.CreatedAt.Time(), Revoked: old.RevokedAt.Time(), Reason: why}.Encode()
+	if entry, err = sign.Prove(entry, after, now); err != nil {
+		return nil, err
+	}
+	if old.Entry, err = sign.Prove(vocab.Vouched(instance, entry), vouch, now); err != nil {
+		return nil, err
+	}
+	if err := models.SetKeyState(ctx, tx, old); err != nil {
+		return nil, err
+	}
+	return &Rotation{Old: old, New: next, Endorse: func(doc []byte) ([]byte, error) { return sign.Prove(doc, before, now) }}, nil
+}
+
+// RotateRSA replaces the value behind the actor's fixed RSA key id. It returns a
+// signer with the old key: a peer must see the actor's Update signed by it before the
+// new key is used there. Without an RSA key there is nothing to do: nil, nil.
+func (k *Keyring) RotateRSA(ctx context.Context, actor iri.IRI, now time.Time) (sign.Signer, error) {
+	old, err := models.ActiveKey(ctx, k.store.R, actor, string(sign.RSA))
+	if models.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	before, err := k.unseal(old)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.makeRSA(ctx, actor, now); err != nil {
+		return nil, err
+	}
+	old.State, old.RevokedAt = models.KeyRetired, models.At(now)
+	if err := models.SetKeyState(ctx, k.store.W, old); err != nil {
+		return nil, err
+	}
+	k.Forget()
+	return before, nil
+}

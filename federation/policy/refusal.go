@@ -1,0 +1,17 @@
+package policy
+
+// Refusal is a decision against a request, with a reason that a machine can read
+// (RFC 9457) and words that an operator understands. Nothing of a refused request was
+// kept.
+type Refusal struct {
+	Code   string // last part of the problem type: "stale-signature"
+	Status int    // HTTP status
+	Detail string
+	// RetryAfter in seconds asks the sender to come again; 0 says nothing.
+	RetryAfter int
+}
+
+func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
+
+// ProblemBase begins the type of every problem that we answer with.
+const ProblemBase = "https://w3id.org/valise/problems/"

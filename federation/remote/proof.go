@@ -1,0 +1,87 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"valise/federation/sign"
+	"valise/models"
+	"valise/models/iri"
+)
+
+// ProofFault says why a document proof was not believed. Temporary faults are ours or
+// the network's: the document may verify later.
+type ProofFault struct {
+	Code      string // "unproven", "bad-proof", "foreign-key", "retired-key", "compromised-key", "key-not-endorsed", "key-unavailable"
+	Detail    string
+	Temporary bool
+}
+
+func (e *ProofFault) Error() string { return e.Code + ": " + e.Detail }
+
+// VerifyProof checks a document's FEP-8b32 proof against a key of its owner. recorded
+// is the moment at which this host, or the Group's sequenced announcement, recorded
+// the document: a compromised key vouches for nothing recorded later (PROTOCOL §1.1).
+func (a *Actors) VerifyProof(ctx context.Context, doc []byte, owner iri.IRI, recorded time.Time) error {
+	proof, err := sign.ReadProof(doc)
+	if err != nil {
+		return &ProofFault{Code: "bad-proof", Detail: err.Error()}
+	}
+	if proof == nil {
+		return &ProofFault{Code: "unproven", Detail: "the document carries no proof"}
+	}
+	method, err := a.rules.Parse(proof.VerificationMethod)
+	if err != nil {
+		return &ProofFault{Code: "bad-proof", Detail: "its verificationMethod: " + err.Error()}
+	}
+	if method.WithoutFragment() != owner {
+		return &ProofFault{Code: "foreign-key", Detail: fmt.Sprintf("the key %s does not belong to %s", method, owner)}
+	}
+	known, err := a.Key(ctx, method)
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) && !e.Temporary() {
+			return &ProofFault{Code: "key-unavailable", Detail: err.Error()}
+		}
+		return &ProofFault{Code: "key-unavailable", Detail: err.Error(), Temporary: true}
+	}
+	if known.Actor != owner {
+		return &ProofFault{Code: "foreign-key", Detail: fmt.Sprintf("the key %s belongs to %s", method, known.Actor)}
+	}
+	fault := &ProofFault{Code: "bad-proof", Detail: "no key of " + string(owner) + " fits"}
+	for _, c := range known.Candidates {
+		if c.Type != sign.Ed25519 {
+			continue
+		}
+		if err := sign.VerifyProof(doc, edKey(c)); err != nil {
+			fault = &ProofFault{Code: "bad-proof", Detail: err.Error()}
+			continue
+		}
+		return checkLifetime(c, proof.Created, recorded, a.now())
+	}
+	return fault
+}
+
+// checkLifetime holds a proof to the lifetime of the key that made it.
+func checkLifetime(c Candidate, created, recorded, now time.Time) error {
+	if created.After(now.Add(5 * time.Minute)) {
+		return &ProofFault{Code: "bad-proof", Detail: "it is dated in the future: " + created.Format(time.RFC3339)}
+	}
+	switch c.State {
+	case models.KeyHeld:
+		return &ProofFault{Code: "key-not-endorsed", Detail: "the key " + c.ID + " is not endorsed by the pinned instance key"}
+	case models.KeyRetired:
+		if created.Before(c.Created) || created.After(c.Revoked) {
+			return &ProofFault{Code: "retired-key", Detail: fmt.Sprintf("the proof of %s lies outside the key's lifetime, %s to %s",
+				created.Format(time.RFC3339), c.Created.Format(time.RFC3339), c.Revoked.Format(time.RFC3339))}
+		}
+	case models.KeyCompromised:
+		if !recorded.Before(c.Revoked) || created.After(c.Revoked) {
+			return &ProofFault{Code: "compromised-key", Detail: fmt.Sprintf("the key was compromised on %s and the document was not recorded before",
+				c.Revoked.Format(time.RFC3339))}
+		}
+	}
+	return nil
+}

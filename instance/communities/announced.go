@@ -1,0 +1,243 @@
+package communities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"valise/federation/inbox"
+	"valise/federation/policy"
+	"valise/federation/sign"
+	"valise/federation/vocab"
+	"valise/instance/dispatches"
+	"valise/models"
+	"valise/models/iri"
+)
+
+func asRefusal(err error, r **policy.Refusal) bool { return errors.As(err, r) }
+
+// ReceiveAnnounce applies what a Group distributes to our members: its own proof and
+// the author's are verified; here the sequence is held together and the inner activity
+// applied. Receipts that a Group passes on carry no number.
+func (s *Communities) ReceiveAnnounce(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error {
+	in, err := a.Activity.Inner(s.Rules)
+	if err != nil {
+		return err
+	}
+	group := a.Activity.Actor
+	sequence, previous, err := a.Activity.Sequence()
+	if err != nil {
+		return err
+	}
+	numbered := sequence > 0
+	if (in.Type == "Accept" || in.Type == "Read") && !numbered {
+		inner := *a
+		inner.Activity = in
+		is, err := s.Dispatches.ReceiveReceipt(ctx, tx, &inner)
+		if err == nil && !is {
+			err = &policy.Refusal{Code: "unknown-kind", Detail: "an announced " + in.Type + " that is no receipt"}
+		}
+		return err
+	}
+	c, err := models.CommunityByIRI(ctx, tx, group)
+	if models.NotFound(err) || err == nil && c.Local {
+		return &policy.Refusal{Code: "not-member", Detail: "nobody here is in the community " + string(group)}
+	}
+	if err != nil {
+		return err
+	}
+	if !a.Row.Proven {
+		return &policy.Refusal{Code: "unproven", Detail: "an announcement without the Group's proof"}
+	}
+	if !numbered {
+		return &policy.Refusal{Code: "no-sequence", Detail: "an announcement without a sequence number"}
+	}
+	now := models.At(a.Now)
+	members, err := models.LocalMembers(ctx, tx, group, s.Own, now)
+	if err != nil {
+		return err
+	}
+	if len(members) == 0 && in.Type != "Delete" {
+		if waiting, err := models.Reserved(ctx, tx, group, s.Own); err != nil || waiting {
+			return errors.Join(err, fmt.Errorf("the Accept of %s: %w", group, inbox.Early))
+		}
+		return &policy.Refusal{Code: "not-member", Detail: "nobody here is a member of " + c.Name + " any more"}
+	}
+	if err := s.follow(ctx, tx, a, c, sequence, previous, in.ObjectID); err != nil {
+		return err
+	}
+	distributed := models.At(a.Activity.Published)
+	if distributed == 0 || distributed > now {
+		distributed = now
+	}
+	switch {
+	case in.Type == "Create" && in.ObjectType == "Note":
+		return s.keepComment(ctx, tx, c, in, distributed)
+	case in.ObjectType == "Article" && (in.Type == "Create" || in.Type == "Update"):
+		return s.keepDispatch(ctx, tx, a, c, in, members, distributed, now)
+	case in.Type == "Delete":
+		return s.keepDeletion(ctx, tx, a, c, in)
+	}
+	return &policy.Refusal{Code: "unknown-kind", Detail: fmt.Sprintf("an announced %s of %s", in.Type, in.ObjectType)}
+}
+
+func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity, members []*models.Member, distributed, now models.Time) error {
+	r, err := s.Dispatches.Read(in.Object)
+	if err != nil {
+		return err
+	}
+	if r.Wire.Audience != c.IRI {
+		return &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s was distributed in %s but names another audience", r.Wire.ID, c.IRI)}
+	}
+	fresh, err := s.Dispatches.Keep(ctx, tx, a, r, in.ID, c.IRI, distributed)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		kind := "community dispatch"
+		if r.Wire.Version > 1 {
+			kind = "dispatch corrected"
+		}
+		for _, m := range members {
+			if m.HistoryFrom > distributed || m.Ceiling < r.Rank {
+				continue
+			}
+			if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: m.Actor, Kind: kind, Subject: string(r.Wire.ID), Detail: r.Wire.ReferenceNumber, CreatedAt: now}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.Dispatches.Receipt(ctx, tx, dispatches.ReceiptFor{Kind: vocab.ReceiptDelivered, Station: models.Delivered, By: iri.IRI(s.Own.Base() + "/actor"), To: c.IRI, Community: c.IRI,
+		Dispatch: r.Wire.ID, Version: r.Wire.Version, Activity: in.ID, Digest: r.Digest})
+}
+
+func (s *Communities) keepDeletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity) error {
+	if comment, err := models.CommentByIRI(ctx, tx, in.ObjectID); err == nil {
+		if comment.Author != in.Actor && c.IRI != in.Actor {
+			return &policy.Refusal{Code: "foreign-owner", Detail: fmt.Sprintf("%s may not delete a comment of %s", in.Actor, comment.Author)}
+		}
+		return models.EraseComment(ctx, tx, comment.IRI)
+	}
+	d, err := s.Dispatches.Erase(ctx, tx, a, in)
+	if err != nil {
+		return err
+	}
+	// What the Group announced is held here as well; it goes with the text.
+	if err := models.EraseArrivalBodies(ctx, tx, []iri.IRI{d.IRI}); err != nil {
+		return err
+	}
+	return s.Dispatches.ErasedReceipt(ctx, tx, d, c.IRI, c.IRI)
+}
+
+// follow puts an announcement at its place. The same number with other bytes, or a
+// chain that does not fit, is an alarm; a gap is repaired soon, by one read.
+func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, sequence int64, previous string, object iri.IRI) error {
+	digest, err := sign.ObjectDigest(a.Activity.Raw)
+	if err != nil {
+		return err
+	}
+	other, err := models.UpsertLogEntry(ctx, tx, &models.LogEntry{Community: c.IRI, Sequence: sequence, Activity: a.Activity.ID, Digest: digest, Previous: previous, ObjectID: object, At: models.At(a.Now)})
+	if err != nil {
+		return err
+	}
+	if other {
+		return &policy.Refusal{Code: "sequence-conflict", Detail: fmt.Sprintf("number %d of %s was another announcement before", sequence, c.IRI)}
+	}
+	for _, neighbour := range []int64{sequence - 1, sequence + 1} {
+		e, err := models.LogEntryAt(ctx, tx, c.IRI, neighbour)
+		if models.NotFound(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if neighbour < sequence && previous != e.Digest || neighbour > sequence && e.Previous != "" && e.Previous != digest {
+			return &policy.Refusal{Code: "broken-chain", Detail: fmt.Sprintf("number %d of %s does not follow from the one before it", max(sequence, neighbour), c.IRI)}
+		}
+	}
+	if sequence > c.Sequence+1 && c.Sequence > 0 && c.RepairAt == 0 {
+		c.RepairAt = models.At(a.Now)
+	}
+	if sequence > c.Sequence {
+		c.Sequence, c.Chain = sequence, digest
+	}
+	return models.SaveCommunity(ctx, tx, c)
+}
+
+// repairEvery bounds how often a gap is asked about (PROTOCOL §4.3).
+const repairEvery = time.Hour
+
+// Repair reads the outboxes of communities with gaps, once at first and then hourly,
+// and lets what it finds take the arrival road. It returns how many it read.
+func (s *Communities) Repair(ctx context.Context, deliver func(ctx context.Context, body []byte, group iri.IRI) error) (int, error) {
+	rows, err := models.CommunitiesToRepair(ctx, s.Store.R, s.now(), 20)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range rows {
+		if err := s.repair(ctx, c, deliver); err != nil {
+			s.Log.Warn("a gap in a community cannot be repaired yet", "community", c.IRI, "err", err)
+		}
+		next := s.now().Add(repairEvery)
+		if gap, err := models.FirstGap(ctx, s.Store.R, c.IRI); err == nil && gap == 0 {
+			next = 0
+		}
+		if err := models.SetRepair(ctx, s.Store.W, c.IRI, next); err != nil {
+			return len(rows), err
+		}
+	}
+	return len(rows), nil
+}
+
+func (s *Communities) repair(ctx context.Context, c *models.Community, deliver func(context.Context, []byte, iri.IRI) error) error {
+	gap, err := models.FirstGap(ctx, s.Store.R, c.IRI)
+	if err != nil || gap == 0 {
+		return err
+	}
+	members, err := models.LocalMembers(ctx, s.Store.R, c.IRI, s.Own, s.now())
+	if err != nil || len(members) == 0 {
+		return err
+	}
+	page := c.IRI + iri.IRI(fmt.Sprintf("/outbox/after/%d", gap-1))
+	doc, err := s.Client.Get(ctx, page, "", s.SignGet(ctx, members[0].Actor, c.IRI.Host()))
+	if err != nil {
+		return err
+	}
+	node, err := vocab.ParseJSON(doc.Body)
+	if err != nil {
+		return err
+	}
+	items, _, err := vocab.ParsePage(node, s.Rules)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		if withheld, _ := item.Get("withheld").Bool(); withheld {
+			if err := s.keepWithheld(ctx, c, item); err != nil {
+				return err
+			}
+			continue
+		}
+		if item.Kind() == vocab.Object {
+			if err := deliver(ctx, slices.Clone(item.Raw()), c.IRI); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Communities) keepWithheld(ctx context.Context, c *models.Community, item *vocab.Node) error {
+	text, _ := item.Get("sequence").Str()
+	var sequence int64
+	if _, err := fmt.Sscan(text, &sequence); err != nil || sequence < 1 {
+		return &policy.Refusal{Code: "malformed", Detail: "a withheld entry without a number"}
+	}
+	digest, _ := item.Get("digest").Str()
+	_, err := models.UpsertLogEntry(ctx, s.Store.W, &models.LogEntry{Community: c.IRI, Sequence: sequence, Digest: digest, Withheld: true, At: s.now()})
+	return err
+}

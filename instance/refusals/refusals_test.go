@@ -1,0 +1,31 @@
+package refusals
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"valise/federation/policy"
+	"valise/federation/remote"
+	"valise/models/files"
+)
+
+func TestOf(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want Refusal
+		ok   bool
+	}{
+		{"plain", &policy.Refusal{Code: "classified", Status: 422, Detail: "no"}, Refusal{"classified", 422, "no"}, true},
+		{"wrapped", fmt.Errorf("release: paragraph %d: %w", 3, &policy.Refusal{Code: "classified", Status: 422, Detail: "no"}), Refusal{"classified", 422, "release: paragraph 3: no"}, true},
+		{"without status", &policy.Refusal{Code: "public", Detail: "no"}, Refusal{"public", 403, "no"}, true},
+		{"the other instance", fmt.Errorf("find it: %w", &remote.Error{Kind: remote.KindTimeout, Op: "get", URL: "https://a.example/actor"}), Refusal{"timeout", 502, "find it: get https://a.example/actor: timeout"}, true},
+		{"large file", fmt.Errorf("upload: %w", files.ErrTooLarge), Refusal{"invalid", 422, "upload: the file is larger than allowed"}, true},
+		{"ours", errors.New("disk full"), Refusal{}, false},
+	} {
+		if got, ok := Of(c.err); got != c.want || ok != c.ok {
+			t.Errorf("%s: got %+v, %t; want %+v, %t", c.name, got, ok, c.want, c.ok)
+		}
+	}
+}

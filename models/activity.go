@@ -1,0 +1,57 @@
+package models
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// Activity is what one of our actors published, byte for byte as signed. Bytes is nil
+// once the object was withdrawn.
+type Activity struct {
+	bun.BaseModel `bun:"table:activities"`
+
+	IRI       iri.IRI `bun:",pk"`
+	Actor     iri.IRI
+	Type      string
+	ObjectID  iri.IRI
+	Bytes     []byte
+	Digest    string
+	CreatedAt Time
+}
+
+// InsertActivity stores one activity; a repeated id is IsConflict.
+func InsertActivity(ctx context.Context, db bun.IDB, a *Activity) error {
+	_, err := rawExec(ctx, db, `INSERT INTO activities (iri, actor, type, object_id, bytes, digest, created_at) VALUES (?,?,?,?,?,?,?)`,
+		string(a.IRI), string(a.Actor), a.Type, string(a.ObjectID), a.Bytes, a.Digest, int64(a.CreatedAt))
+	return err
+}
+
+// ActivityByIRI returns one activity.
+func ActivityByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Activity, error) {
+	a := new(Activity)
+	err := db.NewSelect().Model(a).Where("iri = ?", id).Scan(ctx)
+	return a, err
+}
+
+// ActivitiesByIRI returns those of the given ids that exist.
+func ActivitiesByIRI(ctx context.Context, db bun.IDB, ids []iri.IRI) ([]*Activity, error) {
+	var rows []*Activity
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err := db.NewSelect().Model(&rows).Where("iri IN (?)", bun.List(ids)).Scan(ctx)
+	return rows, err
+}
+
+// EraseActivityBytes erases our own stored bytes about the given objects, except
+// the deletions themselves.
+func EraseActivityBytes(ctx context.Context, db bun.IDB, objects []iri.IRI) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	_, err := db.NewRaw(`UPDATE activities SET bytes = NULL WHERE object_id IN (?) AND type IN ('Create', 'Update', 'Announce')`, bun.List(objects)).Exec(ctx)
+	return err
+}

@@ -1,0 +1,159 @@
+package audience
+
+import (
+	"context"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"valise/models"
+	"valise/models/iri"
+)
+
+// Table names what Where filters; its alias in the query must be d.
+type Table string
+
+const (
+	Dispatches Table = "dispatches"
+	Comments   Table = "comments"
+)
+
+// Where is May as an SQL condition on rows of the table with alias d, with its
+// arguments, for NewSelect().Where(cond, args...).
+func Where(r Reader, t Table, now models.Time) (string, []any) {
+	if r.Actor == "" && r.Host == "" {
+		return "1 = 0", nil
+	}
+	if !r.Local && r.Standing != models.PeerAccredited && r.Standing != models.PeerGuest {
+		return "1 = 0", nil
+	}
+	var ways []string
+	args := []any{r.Ceiling}
+	way := func(cond string, more ...any) {
+		ways = append(ways, cond)
+		args = append(args, more...)
+	}
+	is := func(actor, host string) string { return actor + " IN (?)" }
+	var who any = bun.List(r.ids())
+	if r.Actor == "" {
+		is = func(actor, host string) string { return host + " = ?" }
+		who = r.Host
+	}
+	switch {
+	case t == Dispatches:
+		if r.Local {
+			way("d.origin = 'archive'")
+		}
+		way(is("d.author", "d.author_host"), who)
+		way("EXISTS (SELECT 1 FROM addressees AS x WHERE x.dispatch = d.iri AND "+is("x.actor", "x.host")+")", who)
+	case r.Actor == "":
+		for _, scheme := range []string{"https://", "http://"} {
+			prefix := scheme + string(r.Host) + "/"
+			way("substr(d.author, 1, ?) = ?", len(prefix), prefix)
+		}
+	default:
+		way("d.author IN (?)", who)
+	}
+	way(`(d.community <> '' AND EXISTS (SELECT 1 FROM members AS m JOIN communities AS c ON c.iri = m.community
+		WHERE m.community = d.community AND `+is("m.actor", "m.host")+` AND m.ceiling >= d.marking_rank AND m.history_from <= d.distributed_at AND (
+			(m.state = 'active' AND (m.ends_at = 0 OR m.ends_at > ?)) OR
+			(NOT c.local AND m.state IN ('left', 'removed', 'expired') AND d.distributed_at <= m.left_at))))`, who, now)
+	return "d.marking_rank <= ? AND (" + strings.Join(ways, " OR ") + ")", args
+}
+
+// LocalReader is a person of ours with the offices that she holds mandates for.
+func LocalReader(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, now models.Time) (Reader, error) {
+	mandates, err := models.Mandates(ctx, db, "", person, now, 1000)
+	if err != nil {
+		return Reader{}, err
+	}
+	r := Reader{Actor: person, Host: person.Host(), Local: true, Ceiling: ceiling}
+	for _, m := range mandates {
+		r.Offices = append(r.Offices, m.Office)
+	}
+	return r, nil
+}
+
+// RemoteReader is another instance's actor, or with actor "" the origin as a whole.
+// A host without standing gets a reader that may have nothing.
+func RemoteReader(ctx context.Context, db bun.IDB, actor iri.IRI, host iri.Host) (Reader, error) {
+	peer, err := models.PeerByHost(ctx, db, host)
+	if models.NotFound(err) {
+		return Reader{Actor: actor, Host: host}, nil
+	}
+	if err != nil {
+		return Reader{}, err
+	}
+	return Reader{Actor: actor, Host: host, Standing: peer.State, Ceiling: peer.Ceiling}, nil
+}
+
+// Allowed returns those of the given objects that the reader may have now. Of a
+// dispatch the latest version decides: a correction can raise the marking.
+func Allowed(ctx context.Context, db bun.IDB, r Reader, t Table, ids []iri.IRI, now models.Time) (map[iri.IRI]bool, error) {
+	out := make(map[iri.IRI]bool, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	cond, args := Where(r, t, now)
+	var found []iri.IRI
+	q := db.NewSelect().TableExpr("? AS d", bun.Ident(t)).ColumnExpr("d.iri").Where("d.iri IN (?)", bun.List(ids)).Where(cond, args...)
+	if t == Dispatches {
+		q = q.Where("d.latest")
+	}
+	err := q.Scan(ctx, &found)
+	for _, id := range found {
+		out[id] = true
+	}
+	return out, err
+}
+
+// Load reads what May needs to know of a dispatch: the object and the memberships of
+// its community that could be the reader's.
+func Load(ctx context.Context, db bun.IDB, r Reader, d *models.Dispatch) (Object, []Membership, error) {
+	o := Object{Author: d.Author, AuthorHost: d.AuthorHost, Community: d.Community, MarkingRank: d.MarkingRank,
+		DistributedAt: d.DistributedAt, Archive: d.Origin == models.OriginArchive}
+	var err error
+	if o.Addressees, err = models.AddresseesOf(ctx, db, d.IRI); err != nil {
+		return o, nil, err
+	}
+	members, err := loadMembers(ctx, db, r, d.Community)
+	return o, members, err
+}
+
+// LoadComment is Load for a comment.
+func LoadComment(ctx context.Context, db bun.IDB, r Reader, c *models.Comment) (Object, []Membership, error) {
+	o := Object{Author: c.Author, AuthorHost: c.Author.Host(), Community: c.Community, MarkingRank: c.MarkingRank,
+		DistributedAt: c.DistributedAt}
+	members, err := loadMembers(ctx, db, r, c.Community)
+	return o, members, err
+}
+
+// loadMembers reads the reader's memberships of a community; of one that is unknown
+// here nobody is a member.
+func loadMembers(ctx context.Context, db bun.IDB, r Reader, community iri.IRI) ([]Membership, error) {
+	if community == "" {
+		return nil, nil
+	}
+	c, err := models.CommunityByIRI(ctx, db, community)
+	if models.NotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var rows []models.Member
+	q := db.NewSelect().Model(&rows).Where("community = ?", community)
+	if r.Actor == "" {
+		q = q.Where("host = ?", r.Host)
+	} else {
+		q = q.Where("actor IN (?)", bun.List(r.ids()))
+	}
+	if err := q.Limit(10000).Scan(ctx); err != nil {
+		return nil, err
+	}
+	members := make([]Membership, len(rows))
+	for i, m := range rows {
+		members[i] = Membership{Member: m, Copy: !c.Local}
+	}
+	return members, nil
+}

@@ -1,0 +1,545 @@
+package models
+
+import (
+	"context"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// Who may post or comment in a community.
+const (
+	ByOrganisers = "organisers"
+	ByMembers    = "members" // members from government; guests may not
+	ByEveryone   = "everyone"
+)
+
+// Rendering levels of a bulletin (PROTOCOL §4.3).
+const (
+	RenderNotice = "notice"
+	RenderInline = "inline"
+)
+
+// Roles in a community.
+const (
+	RoleOrganiser = "organiser"
+	RoleMember    = "member"
+	RoleGuest     = "guest"
+)
+
+// States of a membership.
+const (
+	MemberReserved = "reserved" // consented, not yet followed
+	MemberActive   = "active"
+	MemberLeft     = "left"
+	MemberRemoved  = "removed"
+	MemberExpired  = "expired"
+)
+
+// States of an invitation.
+const (
+	InvitationOpen     = "open"
+	InvitationAccepted = "accepted" // reserved for the invitee, who has consented
+	InvitationConsumed = "consumed"
+	InvitationDeclined = "declined"
+	InvitationExpired  = "expired"
+	InvitationRevoked  = "revoked"
+)
+
+// Community is an addressed audience. Local ones are ours to run; a remote one is
+// what our members have joined.
+type Community struct {
+	bun.BaseModel `bun:"table:communities"`
+
+	IRI             iri.IRI `bun:",pk"`
+	Local           bool
+	Name            string
+	Charter         string
+	CharterDigest   string
+	Kind            string // "transverse" or "hierarchical"
+	Office          iri.IRI
+	Organiser       iri.IRI
+	Ceiling         int64
+	Posting         string
+	Commenting      string
+	HistoryDays     int64
+	Rendering       string
+	SubjectInNotice bool
+	Sequence        int64
+	Chain           string // digest of the last announcement
+	RepairAt        Time   // next time that a gap may be repaired
+	CreatedAt       Time
+}
+
+// Member is one actor in a community's audience.
+type Member struct {
+	bun.BaseModel `bun:"table:members"`
+
+	Community   iri.IRI `bun:",pk"`
+	Actor       iri.IRI `bun:",pk"`
+	Host        iri.Host
+	Role        string
+	Ceiling     int64
+	State       string
+	Form        string
+	Since       Time
+	HistoryFrom Time
+	EndsAt      Time // 0: without term
+	LeftAt      Time
+	FollowID    iri.IRI
+	AcceptedAt  Time // when our Accept was answered 2xx; nothing goes out before
+}
+
+// Invitation is one from us, or one to a person of ours (Incoming).
+type Invitation struct {
+	bun.BaseModel `bun:"table:invitations"`
+
+	IRI           iri.IRI `bun:",pk"`
+	Community     iri.IRI
+	Invitee       iri.IRI
+	Sponsor       iri.IRI
+	Role          string
+	Ceiling       int64
+	CharterDigest string
+	EndsAt        Time
+	ExpiresAt     Time
+	State         string
+	Incoming      bool
+	FollowID      iri.IRI
+	Document      []byte
+	CreatedAt     Time
+	AnsweredAt    Time
+}
+
+// LogEntry is one announcement of a community: its place in the sequence and its digest.
+type LogEntry struct {
+	bun.BaseModel `bun:"table:community_log"`
+
+	Community     iri.IRI `bun:",pk"`
+	Sequence      int64   `bun:",pk"`
+	Activity      iri.IRI
+	Digest        string
+	Previous      string
+	ObjectID      iri.IRI
+	ObjectVersion int64
+	MarkingRank   int64
+	Withheld      bool
+	At            Time
+}
+
+// Comment is a note in a community. For a guest on other software the Group writes
+// it, and AttestedFor names her.
+type Comment struct {
+	bun.BaseModel `bun:"table:comments,alias:d"`
+
+	IRI           iri.IRI `bun:",pk"`
+	Community     iri.IRI
+	Dispatch      iri.IRI
+	Author        iri.IRI
+	AttestedFor   iri.IRI
+	Content       string
+	Document      []byte
+	MarkingRank   int64
+	State         string // "shown" or "erased"
+	PublishedAt   Time
+	DistributedAt Time
+}
+
+// Bulletin is one Form B rendering at one inbox.
+type Bulletin struct {
+	bun.BaseModel `bun:"table:bulletins"`
+
+	IRI         iri.IRI `bun:",pk"`
+	Community   iri.IRI
+	ObjectID    iri.IRI
+	Host        iri.Host
+	Inbox       iri.IRI
+	CreateID    iri.IRI
+	PublishedAt Time
+	State       string // "sent" or "deleted"
+}
+
+// CommunityByIRI returns NotFound for one that we neither run nor have joined.
+func CommunityByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Community, error) {
+	c := new(Community)
+	err := db.NewSelect().Model(c).Where("iri = ?", id).Scan(ctx)
+	return c, err
+}
+
+// LockCommunity reads the row under its lock: sequence and digest are assigned there.
+func LockCommunity(ctx context.Context, tx bun.Tx, id iri.IRI) (*Community, error) {
+	c := new(Community)
+	q := tx.NewSelect().Model(c).Where("iri = ?", id)
+	if isPG(tx) {
+		q = q.For("UPDATE")
+	}
+	err := q.Scan(ctx)
+	return c, err
+}
+
+// SaveCommunity inserts or replaces the row.
+func SaveCommunity(ctx context.Context, db bun.IDB, c *Community) error {
+	q := db.NewInsert().Model(c).On("CONFLICT (iri) DO UPDATE")
+	for _, col := range []string{"name", "charter", "charter_digest", "kind", "office", "organiser", "ceiling", "posting", "commenting",
+		"history_days", "rendering", "subject_in_notice", "sequence", "chain", "repair_at"} {
+		q = q.Set("? = EXCLUDED.?", bun.Ident(col), bun.Ident(col))
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
+
+// Communities lists those we run or have joined, by id.
+func Communities(ctx context.Context, db bun.IDB, after iri.IRI, limit int) ([]*Community, error) {
+	var rows []*Community
+	err := db.NewSelect().Model(&rows).Where("iri > ?", after).OrderBy("iri", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// MemberOf returns one membership in any state.
+func MemberOf(ctx context.Context, db bun.IDB, community, actor iri.IRI) (*Member, error) {
+	m := new(Member)
+	err := db.NewSelect().Model(m).Where("community = ?", community).Where("actor = ?", actor).Scan(ctx)
+	return m, err
+}
+
+// ActiveMembers lists those in force, by actor.
+func ActiveMembers(ctx context.Context, db bun.IDB, community iri.IRI, now Time, after iri.IRI, limit int) ([]*Member, error) {
+	var rows []*Member
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("state = 'active'").Where("ends_at = 0 OR ends_at > ?", now).
+		Where("actor > ?", after).OrderBy("actor", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// AllMembers lists every membership, ended ones too.
+func AllMembers(ctx context.Context, db bun.IDB, community iri.IRI, after iri.IRI, limit int) ([]*Member, error) {
+	var rows []*Member
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("actor > ?", after).OrderBy("actor", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// ExpiredMembers lists active memberships whose term has ended.
+func ExpiredMembers(ctx context.Context, db bun.IDB, now Time, limit int) ([]*Member, error) {
+	var rows []*Member
+	err := db.NewSelect().Model(&rows).Where("state = 'active'").Where("ends_at > 0").Where("ends_at <= ?", now).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// CountMembers counts those in force.
+func CountMembers(ctx context.Context, db bun.IDB, community iri.IRI) (int64, error) {
+	return db.NewSelect().Model((*Member)(nil)).Where("community = ?", community).Where("state = 'active'").Count(ctx)
+}
+
+// LocalMembers lists our own persons in force in a community.
+func LocalMembers(ctx context.Context, db bun.IDB, community iri.IRI, own iri.Host, now Time) ([]*Member, error) {
+	var rows []*Member
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("host = ?", own).Where("state = 'active'").
+		Where("ends_at = 0 OR ends_at > ?", now).OrderBy("actor", bun.OrderAsc).Limit(10000).Scan(ctx)
+	return rows, err
+}
+
+// SaveMember inserts or replaces the membership.
+func SaveMember(ctx context.Context, db bun.IDB, m *Member) error {
+	q := db.NewInsert().Model(m).On("CONFLICT (community, actor) DO UPDATE")
+	for _, col := range []string{"role", "ceiling", "state", "form", "since", "history_from", "ends_at", "left_at", "follow_id", "accepted_at"} {
+		q = q.Set("? = EXCLUDED.?", bun.Ident(col), bun.Ident(col))
+	}
+	_, err := q.Exec(ctx)
+	return err
+}
+
+// InvitationByIRI returns one invitation.
+func InvitationByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Invitation, error) {
+	i := new(Invitation)
+	err := db.NewSelect().Model(i).Where("iri = ?", id).Scan(ctx)
+	return i, err
+}
+
+// LiveInvitation returns the newest invitation of the pair that is open or accepted.
+func LiveInvitation(ctx context.Context, db bun.IDB, community, invitee iri.IRI) (*Invitation, error) {
+	i := new(Invitation)
+	err := db.NewSelect().Model(i).Where("community = ?", community).Where("invitee = ?", invitee).
+		Where("state IN ('open', 'accepted')").OrderBy("created_at", bun.OrderDesc).Limit(1).Scan(ctx)
+	return i, err
+}
+
+// Invitations lists those of a community or to a person ("" for any), newest first.
+func Invitations(ctx context.Context, db bun.IDB, community, invitee iri.IRI, limit int) ([]*Invitation, error) {
+	var rows []*Invitation
+	q := db.NewSelect().Model(&rows).OrderBy("created_at", bun.OrderDesc).Limit(int64(limit))
+	if community != "" {
+		q = q.Where("community = ?", community)
+	}
+	if invitee != "" {
+		q = q.Where("invitee = ?", invitee)
+	}
+	err := q.Scan(ctx)
+	return rows, err
+}
+
+// InsertInvitation adds one; a known id is IsConflict.
+func InsertInvitation(ctx context.Context, db bun.IDB, i *Invitation) error {
+	_, err := db.NewInsert().Model(i).Exec(ctx)
+	return err
+}
+
+// MoveInvitation changes the state from one of the given states, atomically; it tells
+// whether it did. This is what lets an invitation be used once.
+func MoveInvitation(ctx context.Context, tx bun.Tx, id iri.IRI, from []string, to string, followID iri.IRI, now Time) (bool, error) {
+	res, err := tx.NewRaw(`UPDATE invitations SET state = ?, answered_at = ?, follow_id = CASE WHEN ? = '' THEN follow_id ELSE ? END WHERE iri = ? AND state IN (?)`,
+		to, now, followID, followID, id, bun.List(from)).Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// InsertLogEntry adds the entry; a known sequence number is IsConflict.
+func InsertLogEntry(ctx context.Context, db bun.IDB, e *LogEntry) error {
+	_, err := db.NewInsert().Model(e).Exec(ctx)
+	return err
+}
+
+// LogEntries lists entries after a sequence number, oldest first.
+func LogEntries(ctx context.Context, db bun.IDB, community iri.IRI, after int64, limit int) ([]*LogEntry, error) {
+	var rows []*LogEntry
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("sequence > ?", after).
+		OrderBy("sequence", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// LogEntryAt returns one entry.
+func LogEntryAt(ctx context.Context, db bun.IDB, community iri.IRI, sequence int64) (*LogEntry, error) {
+	e := new(LogEntry)
+	err := db.NewSelect().Model(e).Where("community = ?", community).Where("sequence = ?", sequence).Scan(ctx)
+	return e, err
+}
+
+// LogEntryByActivity returns the entry of one announcement.
+func LogEntryByActivity(ctx context.Context, db bun.IDB, activity iri.IRI) (*LogEntry, error) {
+	e := new(LogEntry)
+	err := db.NewSelect().Model(e).Where("activity = ?", activity).Limit(1).Scan(ctx)
+	return e, err
+}
+
+// LogEntriesOf lists the announcements about one object, oldest first.
+func LogEntriesOf(ctx context.Context, db bun.IDB, object iri.IRI) ([]*LogEntry, error) {
+	var rows []*LogEntry
+	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).OrderBy("sequence", bun.OrderAsc).Limit(1000).Scan(ctx)
+	return rows, err
+}
+
+// ContiguousSequence returns the highest n such that entries 1..n or, after a later
+// start, first..n are all here, and the first one here.
+func ContiguousSequence(ctx context.Context, db bun.IDB, community iri.IRI) (last int64, err error) {
+	err = db.NewRaw(`SELECT COALESCE(MIN(a.sequence), 0) FROM community_log AS a WHERE a.community = ? AND NOT EXISTS (
+		SELECT 1 FROM community_log AS b WHERE b.community = a.community AND b.sequence = a.sequence + 1)`, community).Scan(ctx, &last)
+	return last, err
+}
+
+// InsertComment adds a comment; one that is there stays as it is.
+func InsertComment(ctx context.Context, db bun.IDB, c *Comment) (bool, error) {
+	res, err := db.NewInsert().Model(c).On("CONFLICT (iri) DO NOTHING").Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// CommentByIRI returns one comment.
+func CommentByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Comment, error) {
+	c := new(Comment)
+	err := db.NewSelect().Model(c).Where("iri = ?", id).Scan(ctx)
+	return c, err
+}
+
+// CommentsIn lists a community's comments, oldest first.
+func CommentsIn(ctx context.Context, db bun.IDB, community iri.IRI, after Time, limit int) ([]*Comment, error) {
+	var rows []*Comment
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("published_at > ?", after).
+		OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// EraseComment erases a comment's text and keeps its row.
+func EraseComment(ctx context.Context, db bun.IDB, id iri.IRI) error {
+	_, err := db.NewRaw(`UPDATE comments SET state = 'erased', content = '', document = NULL WHERE iri = ?`, id).Exec(ctx)
+	return err
+}
+
+// InsertBulletins adds renderings.
+func InsertBulletins(ctx context.Context, db bun.IDB, rows []*Bulletin) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := db.NewInsert().Model(&rows).On("CONFLICT (iri) DO NOTHING").Exec(ctx)
+	return err
+}
+
+// BulletinsOf lists the renderings of one object.
+func BulletinsOf(ctx context.Context, db bun.IDB, object iri.IRI) ([]*Bulletin, error) {
+	var rows []*Bulletin
+	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).Limit(10000).Scan(ctx)
+	return rows, err
+}
+
+// BulletinByIRI returns one rendering.
+func BulletinByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Bulletin, error) {
+	b := new(Bulletin)
+	err := db.NewSelect().Model(b).Where("iri = ?", id).Scan(ctx)
+	return b, err
+}
+
+// MarkBulletinsDeleted records that the deletion of an object's bulletins is queued.
+func MarkBulletinsDeleted(ctx context.Context, db bun.IDB, object iri.IRI) error {
+	_, err := db.NewRaw(`UPDATE bulletins SET state = 'deleted' WHERE object_id = ?`, object).Exec(ctx)
+	return err
+}
+
+// GuestKnown tells whether an actor of a guest instance is one that we invited: a
+// guest's standing is good for the invited actor alone.
+func GuestKnown(ctx context.Context, db bun.IDB, actor iri.IRI) (bool, error) {
+	return db.NewSelect().Model((*Invitation)(nil)).Where("invitee = ?", actor).Where("NOT incoming").
+		Where("state IN ('open', 'accepted', 'consumed')").Exists(ctx)
+}
+
+// EverMember tells whether the actor, or for an instance actor anybody on the host,
+// was ever in the community's audience.
+func EverMember(ctx context.Context, db bun.IDB, community, actor iri.IRI, host iri.Host) (bool, error) {
+	q := db.NewSelect().Model((*Member)(nil)).Where("community = ?", community)
+	if string(actor) == host.Base()+"/actor" {
+		return q.Where("host = ?", host).Exists(ctx)
+	}
+	return q.Where("actor = ?", actor).Exists(ctx)
+}
+
+// CommentsOn lists the comments on one dispatch, oldest first.
+func CommentsOn(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([]*Comment, error) {
+	var rows []*Comment
+	err := db.NewSelect().Model(&rows).Where("dispatch = ?", dispatch).OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// NarrowMembers brings every member's ceiling down to the community's.
+func NarrowMembers(ctx context.Context, db bun.IDB, community iri.IRI, ceiling int64) error {
+	_, err := db.NewRaw(`UPDATE members SET ceiling = ? WHERE community = ? AND ceiling > ?`, ceiling, community, ceiling).Exec(ctx)
+	return err
+}
+
+// CommunitiesOf lists the communities that any of the actors is or was in, by id.
+func CommunitiesOf(ctx context.Context, db bun.IDB, actors []iri.IRI, after iri.IRI, limit int) ([]*Community, error) {
+	var rows []*Community
+	err := db.NewSelect().Model(&rows).Where("iri > ?", after).
+		Where("iri IN (SELECT m.community FROM members AS m WHERE m.actor IN (?) AND m.state <> 'reserved')", bun.List(actors)).
+		OrderBy("iri", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// CommentsWhere lists comments that a condition of models/audience admits, oldest first.
+func CommentsWhere(ctx context.Context, db bun.IDB, cond string, args []any, community iri.IRI, limit int) ([]*Comment, error) {
+	var rows []*Comment
+	err := db.NewSelect().Model(&rows).Where("d.community = ?", community).Where("d.state = 'shown'").Where(cond, args...).
+		OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// Seat is one member's place in a distribution.
+type Seat struct {
+	Actor       iri.IRI
+	Host        iri.Host
+	Form        string
+	Ceiling     int64
+	HistoryFrom Time
+	Inbox       iri.IRI
+	SharedInbox iri.IRI
+	Username    string
+}
+
+// Seats lists the remote members in force whose Accept has reached them.
+func Seats(ctx context.Context, db bun.IDB, community iri.IRI, own iri.Host, now Time) ([]Seat, error) {
+	var rows []Seat
+	err := db.NewRaw(`SELECT m.actor, m.host, m.form, m.ceiling, m.history_from, a.inbox, a.shared_inbox, a.username FROM members AS m JOIN actors AS a ON a.iri = m.actor
+		WHERE m.community = ? AND m.host <> ? AND m.state = 'active' AND m.accepted_at > 0 AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY m.host, m.actor LIMIT 100000`,
+		community, own, now).Scan(ctx, &rows)
+	return rows, err
+}
+
+// Reached is an inbox that an object was sent to, or may have been.
+type Reached struct {
+	Host      iri.Host
+	Inbox     iri.IRI
+	Recipient iri.IRI
+}
+
+// ReachedInboxes lists where an object of a community went: a withdrawal follows it.
+func ReachedInboxes(ctx context.Context, db bun.IDB, object, community iri.IRI) ([]Reached, error) {
+	var rows []Reached
+	err := db.NewRaw(`SELECT DISTINCT host, inbox, recipient FROM deliveries WHERE object_id = ? AND community = ? AND purpose = 'dispatch' AND type = 'Announce'
+		AND (state = 'handed-over' OR attempts > 0) ORDER BY host, inbox LIMIT 100000`, object, community).Scan(ctx, &rows)
+	return rows, err
+}
+
+// MemberByFollow finds a membership by its Follow, or by its community where the Follow
+// is not named.
+func MemberByFollow(ctx context.Context, db bun.IDB, actor, follow, community iri.IRI) (*Member, error) {
+	m := new(Member)
+	err := db.NewSelect().Model(m).Where("actor = ?", actor).Where("follow_id = ? OR community = ?", follow, community).Limit(1).Scan(ctx)
+	return m, err
+}
+
+// LogInWindow lists the newest entries since a moment up to a rank, oldest first.
+func LogInWindow(ctx context.Context, db bun.IDB, community iri.IRI, from Time, rank int64, limit int) ([]*LogEntry, error) {
+	var rows []*LogEntry
+	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("at >= ?", from).Where("marking_rank <= ?", rank).
+		OrderBy("sequence", bun.OrderDesc).Limit(int64(limit)).Scan(ctx)
+	slices.Reverse(rows)
+	return rows, err
+}
+
+// UpsertLogEntry adds an entry that a member learned; it tells whether the number was
+// taken by another announcement.
+func UpsertLogEntry(ctx context.Context, db bun.IDB, e *LogEntry) (other bool, err error) {
+	_, err = db.NewInsert().Model(e).On("CONFLICT (community, sequence) DO NOTHING").Exec(ctx)
+	if err != nil {
+		return false, err
+	}
+	have, err := LogEntryAt(ctx, db, e.Community, e.Sequence)
+	if err != nil {
+		return false, err
+	}
+	if have.Withheld && !e.Withheld && have.Digest == e.Digest {
+		_, err = db.NewUpdate().Model(e).WherePK().Exec(ctx)
+	}
+	return have.Digest != e.Digest, err
+}
+
+// CommunitiesToRepair lists joined communities whose gap may be asked about now.
+func CommunitiesToRepair(ctx context.Context, db bun.IDB, now Time, limit int) ([]*Community, error) {
+	var rows []*Community
+	err := db.NewSelect().Model(&rows).Where("NOT local").Where("repair_at > 0").Where("repair_at <= ?", now).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// SetRepair says when the gap may be asked about next; 0 says that there is none.
+func SetRepair(ctx context.Context, db bun.IDB, community iri.IRI, at Time) error {
+	_, err := db.NewRaw(`UPDATE communities SET repair_at = ? WHERE iri = ?`, at, community).Exec(ctx)
+	return err
+}
+
+// FirstGap returns the lowest number that is missing after the first entry that is
+// here, or 0.
+func FirstGap(ctx context.Context, db bun.IDB, community iri.IRI) (int64, error) {
+	var gap int64
+	err := db.NewRaw(`SELECT COALESCE(MIN(a.sequence) + 1, 0) FROM community_log AS a WHERE a.community = ?
+		AND a.sequence < (SELECT MAX(z.sequence) FROM community_log AS z WHERE z.community = a.community)
+		AND NOT EXISTS (SELECT 1 FROM community_log AS b WHERE b.community = a.community AND b.sequence = a.sequence + 1)`, community).Scan(ctx, &gap)
+	return gap, err
+}
+
+// Reserved tells whether somebody on the host waits for her membership to begin.
+func Reserved(ctx context.Context, db bun.IDB, community iri.IRI, host iri.Host) (bool, error) {
+	return db.NewSelect().Model((*Member)(nil)).Where("community = ?", community).Where("host = ?", host).Where("state = 'reserved'").Exists(ctx)
+}

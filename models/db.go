@@ -1,0 +1,230 @@
+// Package models holds one file a noun: its row, its states and its queries. It
+// knows SQLite and PostgreSQL, and no JSON-LD. Queries take the handle (a pool or a
+// transaction) as their second argument, so that they compose inside a caller's
+// transaction. Nothing here touches the network.
+package models
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/dialect/pgdialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	"modernc.org/sqlite"
+
+	"valise/models/migrations"
+)
+
+// Store is an open database. On SQLite, W has exactly one connection and begins
+// every transaction as a writer, and R cannot write; on PostgreSQL both are one pool.
+// Inside a transaction only the transaction may be used: on SQLite W would wait for
+// itself for ever.
+type Store struct {
+	W, R *bun.DB
+}
+
+// Postgres tells which of the two databases this is.
+func (s *Store) Postgres() bool { return s.W.Dialect().Name() == dialect.PG }
+
+// Open opens the database that rawURL names ("postgres://…" or "sqlite:PATH") and
+// brings its schema up to date. It refuses a newer schema (migrations.ErrNewer).
+func Open(ctx context.Context, rawURL string) (*Store, error) {
+	s, err := open(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.Up(ctx, s.W); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// OpenAt is Open for upgrade tests: it stops at the given schema version.
+func OpenAt(ctx context.Context, rawURL string, version int64) (*Store, error) {
+	s, err := open(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.UpTo(ctx, s.W, version); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func open(rawURL string) (*Store, error) {
+	if path, ok := strings.CutPrefix(rawURL, "sqlite:"); ok {
+		return openSQLite(path)
+	}
+	if strings.HasPrefix(rawURL, "postgres://") || strings.HasPrefix(rawURL, "postgresql://") {
+		return openPostgres(rawURL)
+	}
+	return nil, fmt.Errorf("open database: the URL must begin with sqlite: or postgres://")
+}
+
+// sqliteReaders is the size of the read pool: two cores gain nothing from more.
+const sqliteReaders = 6
+
+func openSQLite(path string) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("open database: make its folder: %w", err)
+	}
+	dsn := func(extra ...string) string {
+		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-8000)", "mmap_size(0)", "temp_store(MEMORY)"}, extra...)}
+		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+	}
+	w, err := sql.Open("sqlite", dsn("wal_autocheckpoint(2000)")+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	w.SetMaxOpenConns(1)
+	w.SetMaxIdleConns(1)
+	if err := w.Ping(); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	r, err := sql.Open("sqlite", dsn("query_only(1)"))
+	if err != nil {
+		w.Close()
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	r.SetMaxOpenConns(sqliteReaders)
+	r.SetMaxIdleConns(sqliteReaders)
+	return &Store{W: bun.NewDB(w, sqlitedialect.New()), R: bun.NewDB(r, sqlitedialect.New())}, nil
+}
+
+func openPostgres(rawURL string) (*Store, error) {
+	cfg, err := pgx.ParseConfig(rawURL)
+	if err != nil {
+		return nil, errors.New("open database: the PostgreSQL URL cannot be read; it is not shown since it may hold a password")
+	}
+	// bun writes values into the SQL, so a statement cache would never hit.
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	db := stdlib.OpenDB(*cfg)
+	db.SetMaxOpenConns(16)
+	db.SetMaxIdleConns(16)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	b := bun.NewDB(db, pgdialect.New())
+	return &Store{W: b, R: b}, nil
+}
+
+// Close closes both pools.
+func (s *Store) Close() error {
+	err := s.W.Close()
+	if s.R != s.W {
+		err = errors.Join(err, s.R.Close())
+	}
+	return err
+}
+
+// InTx runs fn in one write transaction and commits if it returns nil. A panic rolls
+// back. fn must use tx alone, and must not touch the network.
+func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.W.RunInTx(ctx, nil, fn)
+}
+
+// IsConflict tells whether err is a violated uniqueness rule.
+func IsConflict(err error) bool {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		return pe.Code == "23505"
+	}
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		return se.Code() == 2067 || se.Code() == 1555
+	}
+	return false
+}
+
+// NotFound tells whether err says that no row was there.
+func NotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
+
+// raw runs a statement with driver placeholders, so that large values are bound and
+// not written into the SQL. The query uses ? for each argument.
+func raw(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Rows, error) {
+	query = rebind(db, query)
+	switch h := db.(type) {
+	case bun.Tx:
+		return h.Tx.QueryContext(ctx, query, args...)
+	case *bun.DB:
+		return h.DB.QueryContext(ctx, query, args...)
+	}
+	return nil, fmt.Errorf("models: a %T cannot run a bound statement", db)
+}
+
+func rawExec(ctx context.Context, db bun.IDB, query string, args ...any) (int64, error) {
+	query = rebind(db, query)
+	var res sql.Result
+	var err error
+	switch h := db.(type) {
+	case bun.Tx:
+		res, err = h.Tx.ExecContext(ctx, query, args...)
+	case *bun.DB:
+		res, err = h.DB.ExecContext(ctx, query, args...)
+	default:
+		return 0, fmt.Errorf("models: a %T cannot run a bound statement", db)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func rebind(db bun.IDB, query string) string {
+	if db.Dialect().Name() != dialect.PG {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for i := range len(query) {
+		if query[i] == '?' {
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+			continue
+		}
+		b.WriteByte(query[i])
+	}
+	return b.String()
+}
+
+// places writes "(?,?,…),(?,?,…)" for rows of width columns.
+func places(rows, width int) string {
+	one := "(" + strings.TrimSuffix(strings.Repeat("?,", width), ",") + ")"
+	return strings.TrimSuffix(strings.Repeat(one+",", rows), ",")
+}
+
+// storable makes s text that PostgreSQL takes too: one stranger's NUL or broken UTF-8
+// must not fail a statement that holds other people's rows. What it puts in their
+// place occurs in no id.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// clip cuts s to at most n bytes of storable text.
+func clip(s string, n int) string {
+	if len(s) > n {
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n]
+	}
+	return storable(s)
+}
+
+func isPG(db bun.IDB) bool { return db.Dialect().Name() == dialect.PG }

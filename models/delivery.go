@@ -1,0 +1,189 @@
+package models
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// States of a delivery.
+const (
+	DeliveryPending   = "pending"
+	DeliveryDone      = "handed-over"
+	DeliveryFailed    = "failed"
+	DeliveryCancelled = "cancelled"
+)
+
+// Purposes of a delivery. A dispatch is subject to the audience function just before
+// each attempt; a control activity (receipt, membership, withdrawal) only to standing.
+const (
+	PurposeDispatch = "dispatch"
+	PurposeComment  = "comment"
+	PurposeControl  = "control"
+)
+
+// Delivery is one activity on its way to one inbox. Recipient is the addressee of
+// direct correspondence, or the community's member whose inbox this is, or "" where a
+// shared inbox stands for all members on the host.
+type Delivery struct {
+	bun.BaseModel `bun:"table:deliveries"`
+
+	ID            int64 `bun:",pk,autoincrement"`
+	Host          iri.Host
+	Inbox         iri.IRI
+	Activity      iri.IRI
+	Actor         iri.IRI
+	Type          string
+	ObjectID      iri.IRI
+	ObjectVersion int64
+	Recipient     iri.IRI
+	Community     iri.IRI
+	Purpose       string
+	Lane          string
+	Precedence    int64
+	State         string
+	Attempts      int64
+	NextAt        Time
+	Status        int64
+	Reason        string
+	CreatedAt     Time
+	FinishedAt    Time
+}
+
+const deliveryColumns = 16
+
+// InsertDeliveries stores the rows and nudges their hosts; a row for the same
+// (activity, inbox, recipient) is there once.
+func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
+	hosts := make([]iri.Host, 0, len(rows))
+	at := Never
+	for start := 0; start < len(rows); start += 500 {
+		chunk := rows[start:min(start+500, len(rows))]
+		args := make([]any, 0, len(chunk)*deliveryColumns)
+		for _, r := range chunk {
+			if r.State == "" {
+				r.State = DeliveryPending
+			}
+			args = append(args, string(r.Host), string(r.Inbox), string(r.Activity), string(r.Actor), r.Type, string(r.ObjectID), r.ObjectVersion,
+				string(r.Recipient), string(r.Community), r.Purpose, r.Lane, r.Precedence, r.State, int64(r.NextAt), r.Reason, int64(r.CreatedAt))
+			hosts = append(hosts, r.Host)
+			at = min(at, r.NextAt)
+		}
+		_, err := rawExec(ctx, tx, `INSERT INTO deliveries (host, inbox, activity, actor, type, object_id, object_version, recipient, community,
+			purpose, lane, precedence, state, next_at, reason, created_at) VALUES `+places(len(chunk), deliveryColumns)+
+			` ON CONFLICT (activity, inbox, recipient) DO NOTHING`, args...)
+		if err != nil {
+			return err
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return NudgeHosts(ctx, tx, hosts, at)
+}
+
+// DueDeliveries returns up to limit rows of one host that may be tried now: the
+// first of each lane, precedence first, then age.
+func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, limit int) ([]*Delivery, error) {
+	var rows []*Delivery
+	err := db.NewRaw(`SELECT d.* FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND d.next_at <= ? AND NOT EXISTS (
+			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
+		ORDER BY d.precedence DESC, d.id LIMIT ?`, host, now, limit).Scan(ctx, &rows)
+	return rows, err
+}
+
+// FinishDeliveries writes what became of each row.
+func FinishDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
+	stmt, err := tx.Tx.PrepareContext(ctx, rebind(tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, status = ?, reason = ?, finished_at = ? WHERE id = ?`))
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	for _, r := range rows {
+		if _, err := stmt.ExecContext(ctx, r.State, r.Attempts, int64(r.NextAt), r.Status, clip(r.Reason, 1000), int64(r.FinishedAt), r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CancelDeliveries ends what has not left yet of the given objects, with a reason.
+// Only rows whose activity type is among types are touched.
+func CancelDeliveries(ctx context.Context, db bun.IDB, objects []iri.IRI, types []string, reason string, now Time) error {
+	if len(objects) == 0 {
+		return nil
+	}
+	_, err := db.NewRaw(`UPDATE deliveries SET state = 'cancelled', reason = ?, finished_at = ? WHERE object_id IN (?) AND type IN (?) AND state = 'pending'`,
+		reason, now, bun.List(objects), bun.List(types)).Exec(ctx)
+	return err
+}
+
+// CancelMemberDeliveries ends what has not left yet for one member of a community.
+func CancelMemberDeliveries(ctx context.Context, db bun.IDB, community, member iri.IRI, reason string, now Time) error {
+	_, err := db.NewRaw(`UPDATE deliveries SET state = 'cancelled', reason = ?, finished_at = ? WHERE community = ? AND recipient = ? AND purpose = 'dispatch' AND state = 'pending'`,
+		reason, now, community, member).Exec(ctx)
+	return err
+}
+
+// Deliveries lists rows in one state ("" for all), oldest first.
+func Deliveries(ctx context.Context, db bun.IDB, state string, after int64, limit int) ([]*Delivery, error) {
+	var rows []*Delivery
+	q := db.NewSelect().Model(&rows).Where("id > ?", after).OrderBy("id", bun.OrderAsc).Limit(int64(limit))
+	if state != "" {
+		q = q.Where("state = ?", state)
+	}
+	err := q.Scan(ctx)
+	return rows, err
+}
+
+// DeliveriesOf lists the rows about one object.
+func DeliveriesOf(ctx context.Context, db bun.IDB, object iri.IRI, limit int) ([]*Delivery, error) {
+	var rows []*Delivery
+	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// RetryDelivery gives a failed or waiting row a try now.
+func RetryDelivery(ctx context.Context, tx bun.Tx, id int64, now Time) (bool, error) {
+	d := new(Delivery)
+	if err := tx.NewSelect().Model(d).Where("id = ?", id).Scan(ctx); err != nil {
+		return false, err
+	}
+	if d.State != DeliveryFailed && d.State != DeliveryPending {
+		return false, nil
+	}
+	if _, err := tx.NewRaw(`UPDATE deliveries SET state = 'pending', next_at = ?, finished_at = 0 WHERE id = ?`, now, id).Exec(ctx); err != nil {
+		return false, err
+	}
+	return true, WakeHost(ctx, tx, d.Host, now)
+}
+
+// WakeHost ends a back-off: a probe, a verified arrival or a person says that the
+// host is there again.
+func WakeHost(ctx context.Context, db bun.IDB, host iri.Host, now Time) error {
+	if _, err := db.NewRaw(`UPDATE deliveries SET next_at = ? WHERE host = ? AND state = 'pending' AND next_at > ?`, now, host, now).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := db.NewRaw(`UPDATE hosts SET back_off_until = 0, failures = 0, held = FALSE, due_at = CASE WHEN due_at > ? AND EXISTS (
+			SELECT 1 FROM deliveries WHERE host = ? AND state = 'pending') THEN ? ELSE due_at END
+		WHERE host = ? AND (back_off_until > 0 OR due_at > ?)`, now, host, now, host, now).Exec(ctx)
+	return err
+}
+
+// CountDeliveries counts the rows in one state.
+func CountDeliveries(ctx context.Context, db bun.IDB, state string) (int64, error) {
+	return db.NewSelect().Model((*Delivery)(nil)).Where("state = ?", state).Count(ctx)
+}
+
+// SoonestDue returns when the next host is due, or Never.
+func SoonestDue(ctx context.Context, db bun.IDB) (Time, error) {
+	var at sql.NullInt64
+	err := db.NewRaw(`SELECT MIN(due_at) FROM hosts`).Scan(ctx, &at)
+	if !at.Valid {
+		return Never, err
+	}
+	return Time(at.Int64), err
+}

@@ -1,0 +1,251 @@
+package migrations_test
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"valise/models"
+	"valise/models/migrations"
+	"valise/models/modeltest"
+)
+
+// testdata holds, for each version that adds or changes a table, rows as the program
+// of that version wrote them.
+//
+//go:embed testdata
+var testdata embed.FS
+
+// frozen is the digest of the SQLite schema that each released version ends with.
+var frozen = map[int64]string{
+	1: "25af4cb4cee8d29cce149c4ed11352649ffa479265627c03062c6b766156cdd2",
+}
+
+func openAt(t *testing.T, url string, version int64) *models.Store {
+	t.Helper()
+	s, err := models.OpenAt(t.Context(), url, version)
+	if err != nil {
+		t.Fatalf("open at version %d: %v", version, err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func lines(t *testing.T, db bun.IDB, query string) []string {
+	t.Helper()
+	var out []string
+	if err := db.NewRaw(query).Scan(t.Context(), &out); err != nil && !models.NotFound(err) {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// schema describes every table, column, index and constraint, one a line.
+func schema(t *testing.T, s *models.Store) []string {
+	t.Helper()
+	if s.Postgres() {
+		out := lines(t, s.R, `SELECT concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default, is_identity)
+			FROM information_schema.columns WHERE table_schema = 'public'
+			UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+			UNION ALL SELECT concat_ws(' ', conrelid::regclass::text, conname, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace = 'public'::regnamespace`)
+		slices.Sort(out)
+		return out
+	}
+	out := lines(t, s.R, `SELECT type || ' ' || name || ' ' || COALESCE(sql, '') FROM sqlite_master`)
+	for i := range out {
+		out[i] = strings.Join(strings.Fields(out[i]), " ")
+	}
+	slices.Sort(out)
+	return out
+}
+
+// counts is how many rows each table holds.
+func counts(t *testing.T, s *models.Store) map[string]int {
+	t.Helper()
+	query := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`
+	if s.Postgres() {
+		query = `SELECT tablename FROM pg_tables WHERE schemaname = 'public'`
+	}
+	out := map[string]int{}
+	for _, table := range lines(t, s.R, query) {
+		if table == "schema_migrations" {
+			continue
+		}
+		n, err := s.R.NewSelect().TableExpr("?", bun.Ident(table)).Count(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[table] = int(n)
+	}
+	return out
+}
+
+func load(t *testing.T, s *models.Store, version int64) {
+	t.Helper()
+	rows, err := testdata.ReadFile(fmt.Sprintf("testdata/%04d_rows.sql", version))
+	if err != nil {
+		t.Fatalf("version %d has no rows to be upgraded from: %v", version, err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(rows)), "\n") {
+		if strings.HasPrefix(line, "--") {
+			continue
+		}
+		if s.Postgres() {
+			line = strings.ReplaceAll(line, " AS BLOB)", " AS BYTEA)")
+		}
+		if _, err := s.W.DB.ExecContext(t.Context(), line); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+	}
+}
+
+// A database of every version, with rows in every table, becomes what a fresh one is,
+// loses no row, and is left alone the next time.
+func TestUpgrade(t *testing.T) {
+	modeltest.EachURL(t, func(t *testing.T, url string) {
+		fresh := openAt(t, another(t, url), migrations.Latest())
+		want := schema(t, fresh)
+		if len(want) < 50 {
+			t.Fatalf("the schema was not read: %q", want)
+		}
+		for version := int64(1); version <= migrations.Latest(); version++ {
+			t.Run(fmt.Sprintf("from %d", version), func(t *testing.T) {
+				url := another(t, url)
+				old := openAt(t, url, version)
+				load(t, old, version)
+				before := counts(t, old)
+				for table, n := range before {
+					if n == 0 {
+						t.Errorf("no row of %s is upgraded", table)
+					}
+				}
+				old.Close()
+				for range 2 {
+					s, err := models.Open(t.Context(), url)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got := schema(t, s); !slices.Equal(got, want) {
+						t.Errorf("upgraded: %q\nfresh: %q", got, want)
+					}
+					after := counts(t, s)
+					for table, n := range before {
+						if after[table] < n {
+							t.Errorf("%s had %d rows and has %d", table, n, after[table])
+						}
+					}
+					versions := lines(t, s.R, `SELECT CAST(version AS TEXT) FROM schema_migrations ORDER BY version`)
+					if len(versions) != int(migrations.Latest()) {
+						t.Errorf("recorded versions: %v", versions)
+					}
+					s.Close()
+				}
+			})
+		}
+	})
+}
+
+// another is the URL of one more database of the same kind.
+func another(t *testing.T, url string) string {
+	t.Helper()
+	if strings.HasPrefix(url, "sqlite:") {
+		return modeltest.SQLite(t)
+	}
+	return modeltest.Postgres(t)
+}
+
+// What was released stays as it was: a change of schema is a new migration.
+func TestReleasedSchemasAreFrozen(t *testing.T) {
+	for version := int64(1); version <= migrations.Latest(); version++ {
+		text := strings.Join(schema(t, openAt(t, modeltest.SQLite(t), version)), "\n")
+		sum := sha256.Sum256([]byte(text))
+		if got := hex.EncodeToString(sum[:]); got != frozen[version] {
+			t.Errorf("schema %d has digest %s and was released with %q", version, got, frozen[version])
+		}
+	}
+}
+
+func TestNewerSchemaIsRefused(t *testing.T) {
+	modeltest.EachURL(t, func(t *testing.T, url string) {
+		s := openAt(t, url, migrations.Latest())
+		newer := migrations.Latest() + 1
+		if _, err := s.W.NewRaw(`INSERT INTO schema_migrations (version, name) VALUES (?, 'later')`, newer).Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := schema(t, s)
+		refused, err := models.Open(t.Context(), url)
+		if err == nil {
+			refused.Close()
+			t.Fatal("a newer schema was opened")
+		}
+		if !errors.Is(err, migrations.ErrNewer) {
+			t.Fatalf("got %v", err)
+		}
+		for _, part := range []string{fmt.Sprint("version ", newer), fmt.Sprint("knows ", migrations.Latest())} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("the error does not say %q: %v", part, err)
+			}
+		}
+		if !slices.Equal(schema(t, s), before) {
+			t.Error("the refused database was changed")
+		}
+	})
+}
+
+// Several processes that start on one empty database each find the schema there.
+func TestUpAtOnce(t *testing.T) {
+	modeltest.EachURL(t, func(t *testing.T, url string) {
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 6 {
+			wg.Go(func() {
+				<-start
+				s, err := models.Open(t.Context(), url)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				s.Close()
+			})
+		}
+		close(start)
+		wg.Wait()
+	})
+}
+
+// Both databases have the same tables with the same columns and named indexes.
+func TestSchemasAreTwins(t *testing.T) {
+	lite, pg := openAt(t, modeltest.SQLite(t), migrations.Latest()), openAt(t, modeltest.Postgres(t), migrations.Latest())
+	a := lines(t, lite.R, `SELECT m.name || '.' || p.name FROM sqlite_master AS m, pragma_table_info(m.name) AS p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'
+		UNION ALL SELECT tbl_name || ' index ' || name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL`)
+	b := lines(t, pg.R, `SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = 'public'
+		UNION ALL SELECT tablename || ' index ' || indexname FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%\_pkey'`)
+	slices.Sort(a)
+	slices.Sort(b)
+	if !slices.Equal(a, b) {
+		t.Errorf("only in SQLite: %v; only in PostgreSQL: %v", without(a, b), without(b, a))
+	}
+}
+
+func without(a, b []string) []string {
+	in := map[string]bool{}
+	for _, x := range b {
+		in[x] = true
+	}
+	out := map[string]bool{}
+	for _, x := range a {
+		if !in[x] {
+			out[x] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(out))
+}

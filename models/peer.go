@@ -1,0 +1,192 @@
+package models
+
+import (
+	"context"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// Standing of a peer (PROTOCOL §8). People set it; an accepted invitation makes a guest.
+const (
+	PeerProposed   = "proposed"
+	PeerAccredited = "accredited"
+	PeerGuest      = "guest"
+	PeerSuspended  = "suspended"
+	PeerRefused    = "refused"
+)
+
+// Affiliation of a peer.
+const (
+	OwnGovernment   = "own government"
+	OtherGovernment = "other government"
+	Outside         = "outside"
+)
+
+// Forms of distribution to a peer (PROTOCOL §0).
+const (
+	FormAnnounce = "announce" // Form A
+	FormBulletin = "bulletin" // Form B
+)
+
+// Peer is another instance and its standing with us.
+type Peer struct {
+	bun.BaseModel `bun:"table:peers"`
+
+	Host          iri.Host `bun:",pk"`
+	State         string
+	Affiliation   string
+	Ceiling       int64
+	Form          string
+	InstanceActor iri.IRI
+	PinnedKey     string // Multikey that operators have compared
+	OfferedKey    string // Multikey as proposed, or seen since, not yet compared
+	Contact       string
+	AskedCeiling  int64
+	ProposedByUs  bool
+	OfferID       iri.IRI
+	Reason        string
+	Scheme        string // signature scheme that it is known to accept
+	SchemeUntil   Time   // until when Scheme was remembered from a double-knock
+	Software      string
+	CreatedAt     Time
+	UpdatedAt     Time
+}
+
+// PeerByHost returns NotFound for a host that has no standing with us.
+func PeerByHost(ctx context.Context, db bun.IDB, host iri.Host) (*Peer, error) {
+	p := new(Peer)
+	err := db.NewSelect().Model(p).Where("host = ?", host).Scan(ctx)
+	return p, err
+}
+
+// Peers lists all, by host.
+func Peers(ctx context.Context, db bun.IDB, after iri.Host, limit int) ([]*Peer, error) {
+	var rows []*Peer
+	err := db.NewSelect().Model(&rows).Where("host > ?", after).OrderBy("host", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
+// SavePeer inserts or replaces the row and marks the policy as changed.
+func SavePeer(ctx context.Context, db bun.IDB, p *Peer) error {
+	q := db.NewInsert().Model(p).On("CONFLICT (host) DO UPDATE")
+	for _, c := range []string{"state", "affiliation", "ceiling", "form", "instance_actor", "pinned_key", "offered_key", "contact",
+		"asked_ceiling", "proposed_by_us", "offer_id", "reason", "scheme", "scheme_until", "software", "updated_at"} {
+		q = q.Set("? = EXCLUDED.?", bun.Ident(c), bun.Ident(c))
+	}
+	if _, err := q.Exec(ctx); err != nil {
+		return err
+	}
+	return BumpEpoch(ctx, db)
+}
+
+// SetScheme remembers which signature scheme the host accepts; until 0 means for good.
+func SetScheme(ctx context.Context, db bun.IDB, host iri.Host, scheme string, until Time) error {
+	_, err := db.NewRaw(`UPDATE peers SET scheme = ?, scheme_until = ? WHERE host = ?`, scheme, until, host).Exec(ctx)
+	return err
+}
+
+// Host is the state of the deliveries to one host: when the next is due, its
+// back-off, and who holds it at the moment. Back-off belongs to the host.
+type Host struct {
+	bun.BaseModel `bun:"table:hosts"`
+
+	Host           iri.Host `bun:",pk"`
+	DueAt          Time
+	Failures       int64
+	BackOffUntil   Time
+	FirstFailureAt Time
+	LastAnswerAt   Time
+	LastReason     string
+	Held           bool
+	LeaseUntil     Time
+	LeaseBy        string
+}
+
+// NudgeHosts marks that something is due for these hosts at the given moment. The
+// hosts are taken in sorted order, or PostgreSQL could deadlock. A host in back-off
+// keeps its own time.
+func NudgeHosts(ctx context.Context, db bun.IDB, hosts []iri.Host, at Time) error {
+	hosts = slices.Clone(hosts)
+	slices.Sort(hosts)
+	hosts = slices.Compact(hosts)
+	for chunk := range slices.Chunk(hosts, 500) {
+		rows := make([]Host, len(chunk))
+		for i, h := range chunk {
+			rows[i] = Host{Host: h, DueAt: at}
+		}
+		_, err := db.NewInsert().Model(&rows).On("CONFLICT (host) DO UPDATE").
+			Set("due_at = CASE WHEN host.back_off_until > EXCLUDED.due_at THEN CASE WHEN host.due_at < host.back_off_until THEN host.due_at ELSE host.back_off_until END WHEN host.due_at < EXCLUDED.due_at THEN host.due_at ELSE EXCLUDED.due_at END").
+			Exec(ctx)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LeaseHosts takes up to limit due hosts that nobody holds, until the given moment.
+// Only hosts that answered last time are taken when healthy is true, only failing
+// ones otherwise, so that dead hosts cannot take every place.
+func LeaseHosts(ctx context.Context, db bun.IDB, by string, now, until Time, healthy bool, limit int) ([]*Host, error) {
+	var rows []*Host
+	cond := "failures = 0"
+	if !healthy {
+		cond = "failures > 0"
+	}
+	lock := ""
+	if isPG(db) {
+		lock = " FOR UPDATE SKIP LOCKED"
+	}
+	err := db.NewRaw(`UPDATE hosts SET lease_until = ?, lease_by = ? WHERE host IN (
+		SELECT host FROM hosts WHERE due_at <= ? AND lease_until < ? AND `+cond+` ORDER BY due_at LIMIT ?`+lock+`) RETURNING *`,
+		until, by, now, now, limit).Scan(ctx, &rows)
+	if NotFound(err) {
+		err = nil
+	}
+	return rows, err
+}
+
+// HostByName returns NotFound when nothing was ever due for it.
+func HostByName(ctx context.Context, db bun.IDB, host iri.Host) (*Host, error) {
+	h := new(Host)
+	err := db.NewSelect().Model(h).Where("host = ?", host).Scan(ctx)
+	return h, err
+}
+
+// ReleaseHost gives the lease back, with the back-off that h now has; due_at becomes
+// the moment when the first row of a lane may be tried, or Never. It does nothing when
+// the lease has gone to another.
+func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
+	if isPG(tx) {
+		// A fresh snapshot after the row lock sees what a concurrent release added.
+		if _, err := tx.NewRaw(`SELECT 1 FROM hosts WHERE host = ? FOR UPDATE`, h.Host).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	due := Never
+	err := tx.NewRaw(`SELECT d.next_at FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND NOT EXISTS (
+			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
+		ORDER BY d.next_at LIMIT 1`, h.Host).Scan(ctx, &due)
+	if err == nil {
+		due = max(due, h.BackOffUntil)
+	} else if !NotFound(err) {
+		return err
+	}
+	_, err = tx.NewRaw(`UPDATE hosts SET lease_until = 0, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
+		last_answer_at = ?, last_reason = ?, held = ?, due_at = ? WHERE host = ? AND lease_by = ?`,
+		h.Failures, h.BackOffUntil, h.FirstFailureAt, h.LastAnswerAt, clip(h.LastReason, 1000), h.Held, due, h.Host, h.LeaseBy).Exec(ctx)
+	return err
+}
+
+// ExpireLeases frees every lease; only the one process that holds a SQLite database
+// may call it, at its start.
+func ExpireLeases(ctx context.Context, db bun.IDB) error {
+	if _, err := db.NewRaw(`UPDATE hosts SET lease_until = 0, lease_by = '' WHERE lease_until > 0`).Exec(ctx); err != nil {
+		return err
+	}
+	_, err := db.NewRaw(`UPDATE arrivals SET lease_until = 0 WHERE state = 'pending' AND lease_until > 0`).Exec(ctx)
+	return err
+}
