@@ -543,3 +543,10 @@ func FirstGap(ctx context.Context, db bun.IDB, community iri.IRI) (int64, error)
 func Reserved(ctx context.Context, db bun.IDB, community iri.IRI, host iri.Host) (bool, error) {
 	return db.NewSelect().Model((*Member)(nil)).Where("community = ?", community).Where("host = ?", host).Where("state = 'reserved'").Exists(ctx)
 }
+
+// InvitationsTo lists the invitations to any of the actors, newest first.
+func InvitationsTo(ctx context.Context, db bun.IDB, actors []iri.IRI, limit int) ([]*Invitation, error) {
+	var rows []*Invitation
+	err := db.NewSelect().Model(&rows).Where("invitee IN (?)", bun.List(actors)).OrderBy("created_at", bun.OrderDesc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}

@@ -188,10 +188,30 @@ func (b *Box) standing(ctx context.Context, a *vocab.Activity, s *Sender, size i
 		return state, b.Limits.FirstContact(host)
 	}
 	if state == models.PeerGuest {
-		group := strings.Contains(string(owner.Path()), "/g/") || owner == ""
+		group, err := b.guestFor(ctx, a, host, owner)
+		if err != nil {
+			return state, err
+		}
 		return state, policy.GuestMay(a.Type, a.ObjectType, group)
 	}
 	return state, nil
+}
+
+// guestFor tells whether a dispatch of a guest instance belongs to a community: posted
+// to one of ours, or, of an author in the community that invited somebody here, with
+// that community as its audience.
+func (b *Box) guestFor(ctx context.Context, a *vocab.Activity, host iri.Host, owner iri.IRI) (bool, error) {
+	if a.ObjectType != "Article" || owner == "" || strings.Contains(owner.Path(), "/g/") {
+		return true, nil
+	}
+	if len(a.Audience) != 1 || a.Audience[0].Host() != host {
+		return false, nil
+	}
+	_, err := models.CommunityByIRI(ctx, b.Store.R, a.Audience[0])
+	if models.NotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // proofs verifies what the activity carries. The author of an announced activity may

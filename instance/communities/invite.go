@@ -252,19 +252,33 @@ func (s *Communities) ReceiveInvite(ctx context.Context, tx bun.Tx, actor iri.IR
 		Detail: fmt.Sprintf("%s (%s) invites you as %s", clip(in.GroupName, 200), in.Group, in.Role)})
 }
 
-// Invitations lists a person's invitations, newest first.
+// Invitations lists a person's invitations and those of her offices, newest first.
 func (s *Communities) Invitations(ctx context.Context, person iri.IRI) ([]*models.Invitation, error) {
-	return models.Invitations(ctx, s.Store.R, "", person, 200)
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	return models.InvitationsTo(ctx, s.Store.R, append([]iri.IRI{person}, r.Offices...), 200)
 }
 
-// answering reads an invitation that the person may answer.
+// answering reads an invitation that the person may answer: her own, or one to an
+// office that she releases for.
 func (s *Communities) answering(ctx context.Context, db bun.IDB, person, invitation iri.IRI) (*models.Invitation, *models.Actor, error) {
 	row, err := models.InvitationByIRI(ctx, db, invitation)
-	if models.NotFound(err) || err == nil && row.Invitee != person {
+	if models.NotFound(err) {
 		return nil, nil, invalid("you have no such invitation")
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	if row.Invitee != person {
+		ok, err := models.HasMandate(ctx, db, person, row.Invitee, models.ActRelease, s.now())
+		if err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			return nil, nil, invalid("you have no such invitation")
+		}
 	}
 	if row.State != models.InvitationOpen {
 		return nil, nil, invalid("the invitation is %s", row.State)
@@ -309,15 +323,15 @@ func (s *Communities) Accept(ctx context.Context, person, invitation iri.IRI) er
 			}
 		}
 		to := outbox.Direct(group)
-		doc := vocab.Answer{Envelope: vocab.Envelope{ID: accept, Actor: person, To: []iri.IRI{group.IRI}, Published: now}, Subject: vocab.Subject{ID: invitation}}.Accept()
-		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: accept, Actor: person, Type: "Accept", ObjectID: invitation, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), Precedence: 80, To: to}); err != nil {
+		doc := vocab.Answer{Envelope: vocab.Envelope{ID: accept, Actor: row.Invitee, To: []iri.IRI{group.IRI}, Published: now}, Subject: vocab.Subject{ID: invitation}}.Accept()
+		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: accept, Actor: row.Invitee, Type: "Accept", ObjectID: invitation, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), Precedence: 80, To: to}); err != nil {
 			return err
 		}
-		doc = vocab.Follow{Envelope: vocab.Envelope{ID: follow, Actor: person, To: []iri.IRI{group.IRI}, Published: now}, Object: group.IRI, Invitation: invitation}.Encode()
-		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: follow, Actor: person, Type: "Follow", ObjectID: group.IRI, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), Precedence: 80, To: to}); err != nil {
+		doc = vocab.Follow{Envelope: vocab.Envelope{ID: follow, Actor: row.Invitee, To: []iri.IRI{group.IRI}, Published: now}, Object: group.IRI, Invitation: invitation}.Encode()
+		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: follow, Actor: row.Invitee, Type: "Follow", ObjectID: group.IRI, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), Precedence: 80, To: to}); err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, now, string(person), "invitation accepted", string(group.IRI), nil)
+		return audit.Append(ctx, tx, now, string(person), "invitation accepted", string(group.IRI), map[string]any{"member": row.Invitee})
 	})
 	if err == nil && s.Changed != nil {
 		s.Changed()
@@ -374,8 +388,8 @@ func (s *Communities) Decline(ctx context.Context, person, invitation iri.IRI) e
 				return err
 			}
 		}
-		doc := vocab.Answer{Envelope: vocab.Envelope{ID: id, Actor: person, To: []iri.IRI{group.IRI}, Published: s.Now()}, Subject: vocab.Subject{ID: invitation}}.Reject()
-		_, err = s.Out.Publish(ctx, tx, outbox.Publication{ID: id, Actor: person, Type: "Reject", ObjectID: invitation, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), To: outbox.Direct(group)})
+		doc := vocab.Answer{Envelope: vocab.Envelope{ID: id, Actor: row.Invitee, To: []iri.IRI{group.IRI}, Published: s.Now()}, Subject: vocab.Subject{ID: invitation}}.Reject()
+		_, err = s.Out.Publish(ctx, tx, outbox.Publication{ID: id, Actor: row.Invitee, Type: "Reject", ObjectID: invitation, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), To: outbox.Direct(group)})
 		return err
 	})
 }

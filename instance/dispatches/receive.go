@@ -201,6 +201,9 @@ func (s *Dispatches) ReceiveDirect(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		return err
 	}
 	now := models.At(a.Now)
+	if err := s.guestAuthor(ctx, tx, a, r, owner); err != nil {
+		return err
+	}
 	if !a.Local {
 		if _, err := s.Keep(ctx, tx, a, r, a.Activity.ID, "", models.At(r.Wire.Published)); err != nil {
 			return err
@@ -218,6 +221,27 @@ func (s *Dispatches) ReceiveDirect(ctx context.Context, tx bun.Tx, a *inbox.Arri
 	}
 	return s.Receipt(ctx, tx, ReceiptFor{Kind: vocab.ReceiptDelivered, Station: models.Delivered, By: owner, To: r.Wire.AttributedTo, Community: "",
 		Dispatch: r.Wire.ID, Version: r.Wire.Version, Activity: a.Activity.ID, Digest: r.Digest})
+}
+
+// guestAuthor holds a guest instance to the community that brought it here: it may
+// write to a member by name, in that community, for the time of her membership.
+func (s *Dispatches) guestAuthor(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *Received, owner iri.IRI) error {
+	if a.Local {
+		return nil
+	}
+	peer, err := models.PeerByHost(ctx, tx, a.Row.Host)
+	if err != nil || peer.State != models.PeerGuest {
+		return err
+	}
+	m, err := models.MemberOf(ctx, tx, r.Wire.Audience, owner)
+	if err != nil && !models.NotFound(err) {
+		return err
+	}
+	published := models.At(r.Wire.Published)
+	if err != nil || m.State == models.MemberReserved || published < m.HistoryFrom || m.LeftAt != 0 && published > m.LeftAt || r.Rank > m.Ceiling {
+		return &policy.Refusal{Code: "guest", Detail: fmt.Sprintf("%s is a guest here, and %s was not in its community when the dispatch was released", a.Row.Host, owner)}
+	}
+	return nil
 }
 
 // ReceiptFor is one receipt that we owe.

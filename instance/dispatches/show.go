@@ -2,6 +2,8 @@ package dispatches
 
 import (
 	"context"
+	"fmt"
+	"html"
 
 	"valise/federation/vocab"
 	"valise/models"
@@ -46,6 +48,11 @@ func (s *Dispatches) Show(ctx context.Context, person iri.IRI, name string) (*Vi
 			return nil, err
 		}
 	}
+	if d.Origin == models.OriginArchive {
+		if v.Wire, err = archived(d); err != nil {
+			return nil, err
+		}
+	}
 	db := s.Store.R
 	if v.Addressees, err = models.AddresseesOf(ctx, db, d.IRI); err != nil {
 		return nil, err
@@ -64,6 +71,19 @@ func (s *Dispatches) Show(ctx context.Context, person iri.IRI, name string) (*Vi
 	}
 	v.References, err = s.checkReferences(ctx, r, d)
 	return v, err
+}
+
+// archived reads the text of an archive record, which nobody here has signed.
+func archived(d *models.Dispatch) (*vocab.Dispatch, error) {
+	c, err := parseContent(d.Document)
+	if err != nil {
+		return nil, err
+	}
+	w := &vocab.Dispatch{ID: d.IRI, AttributedTo: d.Author, Name: d.Subject, Summary: Sanitise(c.Summary), ReferenceNumber: d.Reference, DispatchType: d.Kind}
+	for i, p := range c.Paragraphs {
+		w.Paragraphs = append(w.Paragraphs, vocab.Paragraph{ID: fmt.Sprint(i + 1), Language: p.Language, Content: "<p>" + html.EscapeString(p.Text) + "</p>"})
+	}
+	return w, nil
 }
 
 // checkReferences compares each reference with what is here. A target that the reader

@@ -60,6 +60,8 @@ type Cluster struct {
 	faults   func(r *http.Request) Fault
 	dirs     map[iri.Host]string
 	database func(t testing.TB) string
+	logs     io.Writer
+	change   func(*config.Config)
 }
 
 // Fault is what happens to one request.
@@ -79,6 +81,12 @@ type Option func(*Cluster)
 
 // Database gives each instance the database that f makes; without it, SQLite.
 func Database(f func(testing.TB) string) Option { return func(c *Cluster) { c.database = f } }
+
+// Logs writes what every instance logs, from Info on, to w.
+func Logs(w io.Writer) Option { return func(c *Cluster) { c.logs = w } }
+
+// Change edits each configuration before its instance starts.
+func Change(f func(*config.Config)) Option { return func(c *Cluster) { c.change = f } }
 
 // New starts one instance for each host.
 func New(t testing.TB, hosts []iri.Host, options ...Option) *Cluster {
@@ -114,11 +122,17 @@ func (c *Cluster) Start(h iri.Host) *node.Node {
 			os.WriteFile(filepath.Join(c.dirs[h], "url"), []byte(cfg.Database), 0o600)
 		}
 	}
-	level := slog.LevelError
+	if c.change != nil {
+		c.change(&cfg)
+	}
+	level, out := slog.LevelError, io.Writer(testWriter{c.T})
 	if testing.Verbose() && os.Getenv("VALISE_TEST_LOG") != "" {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(testWriter{c.T}, &slog.HandlerOptions{Level: level})).With("host", h)
+	if c.logs != nil {
+		level, out = slog.LevelInfo, c.logs
+	}
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})).With("host", h)
 	n, err := node.Open(context.Background(), cfg, node.Outside{Now: c.Clock.Now, Transport: transport{c, h}, Log: log})
 	if err != nil {
 		c.T.Fatalf("open %s: %v", h, err)
@@ -152,6 +166,9 @@ func (c *Cluster) Faults(f func(r *http.Request) Fault) {
 	c.faults = f
 	c.mu.Unlock()
 }
+
+// Transport carries requests as from a host outside, to whatever runs in the cluster.
+func (c *Cluster) Transport(from iri.Host) http.RoundTripper { return transport{c, from} }
 
 type testWriter struct{ t testing.TB }
 

@@ -31,14 +31,18 @@ import (
 	"valise/federation/serve"
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
+	"valise/instance/archive"
 	"valise/instance/audit"
 	"valise/instance/checks"
 	"valise/instance/communities"
+	"valise/instance/directory"
 	"valise/instance/dispatches"
 	"valise/instance/keys"
+	"valise/instance/queues"
 	"valise/models"
 	"valise/models/files"
 	"valise/models/iri"
+	"valise/ui/machine"
 )
 
 // Outside is what an instance cannot make for itself. The zero value is the real
@@ -80,6 +84,10 @@ type Node struct {
 	Communities   *communities.Communities
 	Keys          *keys.Keys
 	Checks        *checks.Checks
+
+	Archive *archive.Archive
+	// Admin is what the admin socket and the command line stand on.
+	Admin machine.Services
 
 	lock    *lockFile
 	arrived chan struct{}
@@ -259,6 +267,9 @@ func (n *Node) build(o Outside) error {
 	n.Courier.After = n.Communities.Delivered
 	n.Keys = &keys.Keys{Store: n.Store, Ring: n.Keyring, Out: out, Serve: n.Serve, Own: n.Own, Now: n.Now}
 	n.Checks = &checks.Checks{Store: n.Store, Actors: n.Actors, Guard: n.Guard, Own: n.Own, Now: n.Now}
+	n.Archive = &archive.Archive{Store: n.Store, Guard: n.Guard, Own: n.Own, Now: n.Now}
+	n.Admin = machine.Services{Accounts: n.Accounts, Accreditation: n.Accreditation, Dispatches: n.Dispatches, Communities: n.Communities, Keys: n.Keys, Checks: n.Checks,
+		Queues: &queues.Queues{Store: n.Store, Now: n.Now, Wake: n.Wake}, Directory: &directory.Directory{Store: n.Store, Client: client, Own: n.Own, Rules: n.Rules, Now: n.Now}, Own: n.Own}
 	n.Worker.Table = n.table()
 	n.Handler = n.routes()
 	return nil
@@ -285,6 +296,23 @@ func (n *Node) routes() http.Handler {
 	})
 	n.Serve.Mount(r)
 	return r
+}
+
+// AdminHandler is the API of the admin socket. What it wrote is looked at, at once.
+func (n *Node) AdminHandler() http.Handler {
+	h := machine.Handler(n.Admin, n.Log)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if r.Method != http.MethodGet {
+			n.Wake()
+		}
+	})
+}
+
+// Wake looks at both queues now.
+func (n *Node) Wake() {
+	n.wakeWorker()
+	n.Courier.Wake()
 }
 
 // Release stops taking new requests as ready, before a graceful stop.
