@@ -59,3 +59,8 @@ func EvidenceOf(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([
 	err := db.NewSelect().Model(&rows).Where("dispatch = ?", dispatch).OrderBy("at", bun.OrderAsc).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
 	return rows, err
 }
+
+// CountStations counts the evidence of one station.
+func CountStations(ctx context.Context, db bun.IDB, station string) (int64, error) {
+	return db.NewSelect().Model((*Evidence)(nil)).Where("station = ?", station).Count(ctx)
+}
