@@ -32,7 +32,8 @@ func InsertActivity(ctx context.Context, db bun.IDB, a *Activity) error {
 // ActivityByIRI returns one activity.
 func ActivityByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Activity, error) {
 	a := new(Activity)
-	err := db.NewSelect().Model(a).Where("iri = ?", id).Scan(ctx)
+	err := rawRow(ctx, db, `SELECT iri, actor, type, object_id, bytes, digest, created_at FROM activities WHERE iri = ?`, []any{string(id)},
+		&a.IRI, &a.Actor, &a.Type, &a.ObjectID, &a.Bytes, &a.Digest, &a.CreatedAt)
 	return a, err
 }
 

@@ -43,7 +43,10 @@ type Actor struct {
 // ActorByIRI returns NotFound for an actor never seen.
 func ActorByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Actor, error) {
 	a := new(Actor)
-	err := db.NewSelect().Model(a).Where("iri = ?", id).Scan(ctx)
+	err := rawRow(ctx, db, `SELECT iri, host, local, type, username, name, inbox, shared_inbox, followers, key_history, document, own_software,
+		fetched_at, gone_at, created_at FROM actors WHERE iri = ?`, []any{string(id)},
+		&a.IRI, &a.Host, &a.Local, &a.Type, &a.Username, &a.Name, &a.Inbox, &a.SharedInbox, &a.Followers, &a.KeyHistory, &a.Document, &a.OwnSoftware,
+		&a.FetchedAt, &a.GoneAt, &a.CreatedAt)
 	return a, err
 }
 

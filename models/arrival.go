@@ -69,36 +69,27 @@ func InsertArrivals(ctx context.Context, tx bun.Tx, rows []*Arrival) ([]Accepted
 	if len(rows) == 0 {
 		return out, nil
 	}
-	args := make([]any, 0, len(rows)*arrivalColumns)
 	first := make(map[[2]string]int, len(rows))
-	kept := 0
+	var kept []*Arrival
 	for i, r := range rows {
 		k := [2]string{string(r.Activity), string(r.Inbox)}
 		if _, twice := first[k]; twice {
 			continue
 		}
 		first[k] = i
-		kept++
-		args = append(args, string(r.Activity), string(r.Inbox), storable(r.Type), storable(r.ObjectType), storable(string(r.ObjectID)), string(r.Actor), string(r.Host),
-			r.Body, r.Digest, storable(r.Request), string(r.KeyID), r.KeyDocument, r.Proven, storable(r.Lane), r.Precedence, r.State, int64(r.NextAt), r.Reason, int64(r.ReceivedAt))
+		kept = append(kept, r)
 	}
-	res, err := raw(ctx, tx, `INSERT INTO arrivals (activity, inbox, type, object_type, object_id, actor, host, body, digest, request,
-		key_id, key_document, proven, lane, precedence, state, next_at, reason, received_at) VALUES `+places(kept, arrivalColumns)+
-		` ON CONFLICT (activity, inbox) DO NOTHING RETURNING activity, inbox`, args...)
-	if err != nil {
-		return nil, err
+	fresh := make(map[[2]string]bool, len(kept))
+	// SQLite is quicker with one short statement, read once, for each row; PostgreSQL
+	// with one journey for all.
+	width := len(kept)
+	if !isPG(tx) {
+		width = 1
 	}
-	fresh := make(map[[2]string]bool, kept)
-	for res.Next() {
-		var a, b string
-		if err := res.Scan(&a, &b); err != nil {
-			res.Close()
+	for part := range slices.Chunk(kept, width) {
+		if err := insertArrivals(ctx, tx, part, fresh); err != nil {
 			return nil, err
 		}
-		fresh[[2]string{a, b}] = true
-	}
-	if err := errors.Join(res.Err(), res.Close()); err != nil {
-		return nil, err
 	}
 	for i, r := range rows {
 		k := [2]string{string(r.Activity), string(r.Inbox)}
@@ -121,6 +112,30 @@ func InsertArrivals(ctx context.Context, tx bun.Tx, rows []*Arrival) ([]Accepted
 		}
 	}
 	return out, nil
+}
+
+// insertArrivals adds the rows that are new to fresh.
+func insertArrivals(ctx context.Context, tx bun.Tx, rows []*Arrival, fresh map[[2]string]bool) error {
+	args := make([]any, 0, len(rows)*arrivalColumns)
+	for _, r := range rows {
+		args = append(args, string(r.Activity), string(r.Inbox), storable(r.Type), storable(r.ObjectType), storable(string(r.ObjectID)), string(r.Actor), string(r.Host),
+			r.Body, r.Digest, storable(r.Request), string(r.KeyID), r.KeyDocument, r.Proven, storable(r.Lane), r.Precedence, r.State, int64(r.NextAt), r.Reason, int64(r.ReceivedAt))
+	}
+	res, err := raw(ctx, tx, `INSERT INTO arrivals (activity, inbox, type, object_type, object_id, actor, host, body, digest, request,
+		key_id, key_document, proven, lane, precedence, state, next_at, reason, received_at) VALUES `+places(len(rows), arrivalColumns)+
+		` ON CONFLICT (activity, inbox) DO NOTHING RETURNING activity, inbox`, args...)
+	if err != nil {
+		return err
+	}
+	for res.Next() {
+		var a, b string
+		if err := res.Scan(&a, &b); err != nil {
+			res.Close()
+			return err
+		}
+		fresh[[2]string{a, b}] = true
+	}
+	return errors.Join(res.Err(), res.Close())
 }
 
 // ClaimArrivals leases up to limit pending rows and returns them by precedence, then

@@ -386,6 +386,22 @@ func BulletinsOf(ctx context.Context, db bun.IDB, object iri.IRI) ([]*Bulletin, 
 	return rows, err
 }
 
+// BulletinDeliveries lists the deliveries of a community's own posts about an object
+// (Form B), in any state, oldest first.
+func BulletinDeliveries(ctx context.Context, db bun.IDB, object, community iri.IRI) ([]*Delivery, error) {
+	var rows []*Delivery
+	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).Where("actor = ?", community).Where("type IN ('Create', 'Update', 'Delete')").
+		OrderBy("id", bun.OrderAsc).Limit(100000).Scan(ctx)
+	return rows, err
+}
+
+// CancelBulletins ends what has not left yet of a community's own posts about an object.
+func CancelBulletins(ctx context.Context, db bun.IDB, object, community iri.IRI, reason string, now Time) error {
+	_, err := db.NewRaw(`UPDATE deliveries SET state = 'cancelled', reason = ?, finished_at = ? WHERE object_id = ? AND actor = ? AND type IN ('Create', 'Update') AND state = 'pending'`,
+		reason, now, object, community).Exec(ctx)
+	return err
+}
+
 // BulletinByIRI returns one rendering.
 func BulletinByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Bulletin, error) {
 	b := new(Bulletin)
@@ -477,7 +493,7 @@ type Reached struct {
 // ReachedInboxes lists where an object of a community went: a withdrawal follows it.
 func ReachedInboxes(ctx context.Context, db bun.IDB, object, community iri.IRI) ([]Reached, error) {
 	var rows []Reached
-	err := db.NewRaw(`SELECT DISTINCT host, inbox, recipient FROM deliveries WHERE object_id = ? AND community = ? AND purpose = 'dispatch' AND type = 'Announce'
+	err := db.NewRaw(`SELECT DISTINCT host, inbox, recipient FROM deliveries WHERE object_id = ? AND community = ? AND purpose IN ('dispatch', 'comment') AND type = 'Announce'
 		AND (state = 'handed-over' OR attempts > 0) ORDER BY host, inbox LIMIT 100000`, object, community).Scan(ctx, &rows)
 	return rows, err
 }

@@ -88,7 +88,7 @@ func openSQLite(path string) (*Store, error) {
 		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-8000)", "mmap_size(0)", "temp_store(MEMORY)"}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	w, err := sql.Open("sqlite", dsn("wal_autocheckpoint(2000)")+"&_txlock=immediate")
+	w, err := openKept(dsn("wal_autocheckpoint(2000)") + "&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -98,7 +98,7 @@ func openSQLite(path string) (*Store, error) {
 		w.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	r, err := sql.Open("sqlite", dsn("query_only(1)"))
+	r, err := openKept(dsn("query_only(1)"))
 	if err != nil {
 		w.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
@@ -183,6 +183,26 @@ func rawExec(ctx context.Context, db bun.IDB, query string, args ...any) (int64,
 		return 0, err
 	}
 	return res.RowsAffected()
+}
+
+// rawRow reads the one row that a bound query finds into the given places; none is
+// NotFound.
+func rawRow(ctx context.Context, db bun.IDB, query string, args []any, into ...any) error {
+	rows, err := raw(ctx, db, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		return sql.ErrNoRows
+	}
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 func rebind(db bun.IDB, query string) string {

@@ -88,22 +88,40 @@ func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
 // DueDeliveries returns up to limit rows of one host that may be tried now: the
 // first of each lane, precedence first, then age.
 func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, limit int) ([]*Delivery, error) {
-	var rows []*Delivery
-	err := db.NewRaw(`SELECT d.* FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND d.next_at <= ? AND NOT EXISTS (
+	found, err := raw(ctx, db, `SELECT d.id, d.host, d.inbox, d.activity, d.actor, d.type, d.object_id, d.object_version, d.recipient, d.community, d.purpose,
+			d.lane, d.precedence, d.state, d.attempts, d.next_at, d.status, d.reason, d.created_at, d.finished_at
+		FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND d.next_at <= ? AND NOT EXISTS (
 			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
-		ORDER BY d.precedence DESC, d.id LIMIT ?`, host, now, limit).Scan(ctx, &rows)
-	return rows, err
+		ORDER BY d.precedence DESC, d.id LIMIT ?`, string(host), int64(now), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []*Delivery
+	for found.Next() {
+		d := new(Delivery)
+		if err := found.Scan(&d.ID, &d.Host, &d.Inbox, &d.Activity, &d.Actor, &d.Type, &d.ObjectID, &d.ObjectVersion, &d.Recipient, &d.Community, &d.Purpose,
+			&d.Lane, &d.Precedence, &d.State, &d.Attempts, &d.NextAt, &d.Status, &d.Reason, &d.CreatedAt, &d.FinishedAt); err != nil {
+			return nil, err
+		}
+		rows = append(rows, d)
+	}
+	return rows, found.Err()
 }
 
-// FinishDeliveries writes what became of each row.
+// FinishDeliveries writes what became of each row. One that was cancelled while it was
+// on its way does not come back, whatever its attempt would have it wait for.
 func FinishDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
-	stmt, err := tx.Tx.PrepareContext(ctx, rebind(tx, `UPDATE deliveries SET state = ?, attempts = ?, next_at = ?, status = ?, reason = ?, finished_at = ? WHERE id = ?`))
+	stmt, err := tx.Tx.PrepareContext(ctx, rebind(tx, `UPDATE deliveries SET attempts = ?, next_at = ?, status = ?,
+		reason = CASE WHEN state = 'cancelled' AND ? THEN reason ELSE ? END, finished_at = CASE WHEN state = 'cancelled' AND ? THEN finished_at ELSE ? END,
+		state = CASE WHEN state = 'cancelled' AND ? THEN state ELSE ? END WHERE id = ?`))
 	if err != nil {
 		return err
 	}
 	defer stmt.Close()
 	for _, r := range rows {
-		if _, err := stmt.ExecContext(ctx, r.State, r.Attempts, int64(r.NextAt), r.Status, clip(r.Reason, 1000), int64(r.FinishedAt), r.ID); err != nil {
+		waits := r.State == DeliveryPending
+		if _, err := stmt.ExecContext(ctx, r.Attempts, int64(r.NextAt), r.Status, waits, clip(r.Reason, 1000), waits, int64(r.FinishedAt), waits, r.State, r.ID); err != nil {
 			return err
 		}
 	}

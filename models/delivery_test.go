@@ -219,3 +219,24 @@ func TestRetryDelivery(t *testing.T) {
 		}
 	})
 }
+
+// What is cancelled during its attempt stays so, unless the attempt has settled it.
+func TestCancelledDuringItsAttempt(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		for name, state := range map[string]string{"waits": models.DeliveryPending, "taken": models.DeliveryDone} {
+			queue(t, s, delivery(name, name, 1))
+			d := deliveryOf(t, s, name)
+			must(t, models.CancelDeliveries(t.Context(), s.W, []iri.IRI{d.ObjectID}, []string{d.Type}, "withdrawn", noon))
+			d.State, d.Attempts, d.Reason = state, 1, "answered 500"
+			finish(t, s, d)
+			want := state
+			if state == models.DeliveryPending {
+				want = models.DeliveryCancelled
+			}
+			got := deliveryOf(t, s, name)
+			if got.State != want || got.Attempts != 1 || want == models.DeliveryCancelled && (got.Reason != "withdrawn" || got.FinishedAt != noon) {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+	})
+}

@@ -94,7 +94,7 @@ const dispatchColumns = 29
 // stays as it is.
 func InsertDispatch(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 	var have int64
-	if err := tx.NewRaw(`SELECT COALESCE(MAX(version), 0) FROM dispatches WHERE iri = ?`, d.IRI).Scan(ctx, &have); err != nil {
+	if err := rawRow(ctx, tx, `SELECT COALESCE(MAX(version), 0) FROM dispatches WHERE iri = ?`, []any{string(d.IRI)}, &have); err != nil {
 		return false, err
 	}
 	d.Latest = d.Version > have
@@ -135,11 +135,21 @@ func InsertReferences(ctx context.Context, tx bun.Tx, rows []DispatchReference) 
 	return err
 }
 
+// dispatchRow reads the one version that a condition finds.
+func dispatchRow(ctx context.Context, db bun.IDB, cond string, args ...any) (*Dispatch, error) {
+	d := new(Dispatch)
+	err := rawRow(ctx, db, `SELECT id, iri, version, latest, origin, author, author_host, community, reference, kind, subject, precedence, precedence_rank,
+		marking, marking_rank, language, context, activity, document, digest, signatory, change_note, state, published_at, distributed_at, updated_at,
+		withdrawn_at, tombstone, superseded_by, due_at, created_at FROM dispatches WHERE `+cond, args,
+		&d.ID, &d.IRI, &d.Version, &d.Latest, &d.Origin, &d.Author, &d.AuthorHost, &d.Community, &d.Reference, &d.Kind, &d.Subject, &d.Precedence, &d.PrecedenceRank,
+		&d.Marking, &d.MarkingRank, &d.Language, &d.Context, &d.Activity, &d.Document, &d.Digest, &d.Signatory, &d.ChangeNote, &d.State, &d.PublishedAt, &d.DistributedAt, &d.UpdatedAt,
+		&d.WithdrawnAt, &d.Tombstone, &d.SupersededBy, &d.DueAt, &d.CreatedAt)
+	return d, err
+}
+
 // DispatchByIRI returns the latest version.
 func DispatchByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Dispatch, error) {
-	d := new(Dispatch)
-	err := db.NewSelect().Model(d).Where("iri = ?", id).Where("latest").Scan(ctx)
-	return d, err
+	return dispatchRow(ctx, db, `iri = ? AND latest`, string(id))
 }
 
 // DispatchVersion returns one version.
@@ -165,9 +175,20 @@ func Versions(ctx context.Context, db bun.IDB, id iri.IRI) ([]*Dispatch, error) 
 
 // AddresseesOf returns the addressees of one dispatch.
 func AddresseesOf(ctx context.Context, db bun.IDB, id iri.IRI) ([]Addressee, error) {
+	found, err := raw(ctx, db, `SELECT dispatch, actor, host, role, local FROM addressees WHERE dispatch = ? ORDER BY role, actor LIMIT 1024`, string(id))
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
 	var rows []Addressee
-	err := db.NewSelect().Model(&rows).Where("dispatch = ?", id).OrderBy("role", bun.OrderAsc).OrderBy("actor", bun.OrderAsc).Limit(1024).Scan(ctx)
-	return rows, err
+	for found.Next() {
+		var a Addressee
+		if err := found.Scan(&a.Dispatch, &a.Actor, &a.Host, &a.Role, &a.Local); err != nil {
+			return nil, err
+		}
+		rows = append(rows, a)
+	}
+	return rows, found.Err()
 }
 
 // ReferencesOf returns what one dispatch refers to.

@@ -60,6 +60,13 @@ func ActiveKey(ctx context.Context, db bun.IDB, actor iri.IRI, kind string) (*Ke
 	return k, err
 }
 
+// HeldActors lists the actors of a host that have keys without endorsement.
+func HeldActors(ctx context.Context, db bun.IDB, host iri.Host) ([]iri.IRI, error) {
+	var out []iri.IRI
+	err := db.NewRaw(`SELECT DISTINCT k.actor FROM keys AS k JOIN actors AS a ON a.iri = k.actor WHERE a.host = ? AND k.state = 'held' ORDER BY k.actor LIMIT 10000`, host).Scan(ctx, &out)
+	return out, err
+}
+
 // InsertKey adds a key; the same value under the same id is IsConflict.
 func InsertKey(ctx context.Context, db bun.IDB, k *Key) error {
 	_, err := db.NewInsert().Model(k).Exec(ctx)

@@ -28,7 +28,8 @@ type Notice struct {
 // InsertNotice adds one.
 func InsertNotice(ctx context.Context, db bun.IDB, n *Notice) error {
 	n.Detail = clip(n.Detail, 2000)
-	_, err := db.NewInsert().Model(n).Exec(ctx)
+	_, err := rawExec(ctx, db, `INSERT INTO notices (recipient, kind, subject, detail, created_at, read_at) VALUES (?,?,?,?,?,?)`,
+		string(n.Recipient), n.Kind, storable(n.Subject), n.Detail, int64(n.CreatedAt), int64(n.ReadAt))
 	return err
 }
 

@@ -58,7 +58,10 @@ type Peer struct {
 // PeerByHost returns NotFound for a host that has no standing with us.
 func PeerByHost(ctx context.Context, db bun.IDB, host iri.Host) (*Peer, error) {
 	p := new(Peer)
-	err := db.NewSelect().Model(p).Where("host = ?", host).Scan(ctx)
+	err := rawRow(ctx, db, `SELECT host, state, affiliation, ceiling, form, instance_actor, pinned_key, offered_key, contact, asked_ceiling, proposed_by_us,
+		offer_id, reason, scheme, scheme_until, software, created_at, updated_at FROM peers WHERE host = ?`, []any{string(host)},
+		&p.Host, &p.State, &p.Affiliation, &p.Ceiling, &p.Form, &p.InstanceActor, &p.PinnedKey, &p.OfferedKey, &p.Contact, &p.AskedCeiling, &p.ProposedByUs,
+		&p.OfferID, &p.Reason, &p.Scheme, &p.SchemeUntil, &p.Software, &p.CreatedAt, &p.UpdatedAt)
 	return p, err
 }
 
@@ -113,13 +116,13 @@ func NudgeHosts(ctx context.Context, db bun.IDB, hosts []iri.Host, at Time) erro
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
 	for chunk := range slices.Chunk(hosts, 500) {
-		rows := make([]Host, len(chunk))
-		for i, h := range chunk {
-			rows[i] = Host{Host: h, DueAt: at}
+		args := make([]any, 0, 2*len(chunk))
+		for _, h := range chunk {
+			args = append(args, string(h), int64(at))
 		}
-		_, err := db.NewInsert().Model(&rows).On("CONFLICT (host) DO UPDATE").
-			Set("due_at = CASE WHEN host.back_off_until > EXCLUDED.due_at THEN CASE WHEN host.due_at < host.back_off_until THEN host.due_at ELSE host.back_off_until END WHEN host.due_at < EXCLUDED.due_at THEN host.due_at ELSE EXCLUDED.due_at END").
-			Exec(ctx)
+		_, err := rawExec(ctx, db, `INSERT INTO hosts (host, due_at) VALUES `+places(len(chunk), 2)+` ON CONFLICT (host) DO UPDATE SET
+			due_at = CASE WHEN hosts.back_off_until > EXCLUDED.due_at THEN CASE WHEN hosts.due_at < hosts.back_off_until THEN hosts.due_at ELSE hosts.back_off_until END
+				WHEN hosts.due_at < EXCLUDED.due_at THEN hosts.due_at ELSE EXCLUDED.due_at END`, args...)
 		if err != nil {
 			return err
 		}
@@ -167,17 +170,17 @@ func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
 		}
 	}
 	due := Never
-	err := tx.NewRaw(`SELECT d.next_at FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND NOT EXISTS (
+	err := rawRow(ctx, tx, `SELECT d.next_at FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND NOT EXISTS (
 			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
-		ORDER BY d.next_at LIMIT 1`, h.Host).Scan(ctx, &due)
+		ORDER BY d.next_at LIMIT 1`, []any{string(h.Host)}, &due)
 	if err == nil {
 		due = max(due, h.BackOffUntil)
 	} else if !NotFound(err) {
 		return err
 	}
-	_, err = tx.NewRaw(`UPDATE hosts SET lease_until = 0, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
+	_, err = rawExec(ctx, tx, `UPDATE hosts SET lease_until = 0, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
 		last_answer_at = ?, last_reason = ?, held = ?, due_at = ? WHERE host = ? AND lease_by = ?`,
-		h.Failures, h.BackOffUntil, h.FirstFailureAt, h.LastAnswerAt, clip(h.LastReason, 1000), h.Held, due, h.Host, h.LeaseBy).Exec(ctx)
+		h.Failures, int64(h.BackOffUntil), int64(h.FirstFailureAt), int64(h.LastAnswerAt), clip(h.LastReason, 1000), h.Held, int64(due), string(h.Host), h.LeaseBy)
 	return err
 }
 

@@ -100,8 +100,18 @@ func (c *committer) commit(batch []waiter) {
 	}
 	var accepted []models.Accepted
 	err := c.store.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-		accepted, err = models.InsertArrivals(ctx, tx, rows)
-		return err
+		if accepted, err = models.InsertArrivals(ctx, tx, rows); err != nil {
+			return err
+		}
+		for i, row := range rows {
+			if accepted[i] != models.AcceptedNew || row.State != models.ArrivalSetAside {
+				continue
+			}
+			if err := models.InsertNotice(ctx, tx, asideNotice(row, row.Reason, row.ReceivedAt)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	for i, w := range batch {
 		if err != nil {

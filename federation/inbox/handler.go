@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"valise/federation/policy"
@@ -38,7 +39,15 @@ type Box struct {
 	Answered func(host iri.Host, s *Sender)
 
 	commits *committer
+	inside  atomic.Int64
 }
+
+// pressed is how many requests are under way at once when a burst comes in.
+const pressed = 8
+
+// Busy tells whether a burst comes in: then what was accepted is applied more slowly,
+// so that the senders do not wait.
+func (b *Box) Busy() bool { return b.inside.Load() >= pressed }
 
 // Start begins to take arrivals.
 func (b *Box) Start() { b.commits = newCommitter(b.Store) }
@@ -49,6 +58,8 @@ func (b *Box) Close() { b.commits.close() }
 // Post answers one POST to an inbox. owner is the local actor whose inbox it is, or ""
 // for the shared inbox.
 func (b *Box) Post(w http.ResponseWriter, r *http.Request, inbox, owner iri.IRI) {
+	b.inside.Add(1)
+	defer b.inside.Add(-1)
 	if err := b.post(r, inbox, owner); err != nil {
 		problem.Write(w, r, b.Log, err)
 		return
@@ -84,7 +95,9 @@ func (b *Box) post(r *http.Request, inbox, owner iri.IRI) error {
 		return err
 	}
 	row := b.row(r, a, sender, inbox, body)
-	if err := b.proofs(ctx, a, sender, row); err != nil {
+	if err := b.proofs(ctx, a, sender, row); keyHeld(err) {
+		sender.Held = true
+	} else if err != nil {
 		return err
 	}
 	if a.Public && (a.ObjectType == "Article" || a.Type == "Announce") {
@@ -96,7 +109,8 @@ func (b *Box) post(r *http.Request, inbox, owner iri.IRI) error {
 	}
 	switch {
 	case sender.Held:
-		row.State, row.Reason = models.ArrivalSetAside, "key-not-endorsed: signed with a new key that the pinned instance key does not endorse"
+		// What its proofs say is asked again once a person lets it be tried.
+		row.State, row.Reason, row.Proven = models.ArrivalSetAside, "key-not-endorsed: signed with a new key that the pinned instance key does not endorse", false
 	case !addressed:
 		row.State, row.Reason = models.ArrivalSetAside, "not-addressed: nobody whose inbox this is stands among its recipients"
 	}
@@ -133,6 +147,9 @@ func (b *Box) keep(row *models.Arrival) error {
 	if accepted == models.AcceptedOther {
 		b.Log.Warn("alarm: the same id came again with other bytes", "activity", row.Activity, "from", row.Host)
 		return &policy.Refusal{Code: "id-reused", Status: http.StatusConflict, Detail: fmt.Sprintf("%s came here before with other content; nothing was changed", row.Activity)}
+	}
+	if accepted == models.AcceptedNew && row.State == models.ArrivalSetAside {
+		b.Log.Warn("set aside", "activity", row.Activity, "type", row.Type, "from", row.Host, "inbox", row.Inbox, "why", row.Reason)
 	}
 	b.Arrived()
 	return nil
@@ -201,7 +218,11 @@ func (b *Box) standing(ctx context.Context, a *vocab.Activity, s *Sender, size i
 // to one of ours, or, of an author in the community that invited somebody here, with
 // that community as its audience.
 func (b *Box) guestFor(ctx context.Context, a *vocab.Activity, host iri.Host, owner iri.IRI) (bool, error) {
-	if a.ObjectType != "Article" || owner == "" || strings.Contains(owner.Path(), "/g/") {
+	people := owner != "" && !isGroup(owner)
+	if owner == "" { // the shared inbox: everybody here that it names
+		people = slices.ContainsFunc(slices.Concat(a.To, a.Cc), func(id iri.IRI) bool { return id.Host() == b.Own && !isGroup(id) })
+	}
+	if a.ObjectType != "Article" || !people {
 		return true, nil
 	}
 	if len(a.Audience) != 1 || a.Audience[0].Host() != host {
@@ -214,21 +235,25 @@ func (b *Box) guestFor(ctx context.Context, a *vocab.Activity, host iri.Host, ow
 	return err == nil, err
 }
 
-// proofs verifies what the activity carries. The author of an announced activity may
-// be out of reach; then the arrival is kept unproven and the worker verifies it.
+// proofs verifies what the activity carries. An announcement counts as proven once its
+// inner activity is: where that is not done here, because the author is out of reach or
+// the Group runs other software, the arrival is kept unproven and the worker does it.
 func (b *Box) proofs(ctx context.Context, a *vocab.Activity, s *Sender, row *models.Arrival) error {
 	if err := b.Verify.proofs(ctx, a, s.OwnSoftware, b.Now()); err != nil {
 		return err
 	}
-	row.Proven = a.HasProof
-	if a.Type != "Announce" || !s.OwnSoftware {
+	if a.Type != "Announce" {
+		row.Proven = a.HasProof
+		return nil
+	}
+	if !s.OwnSoftware {
 		return nil
 	}
 	err := b.Verify.inner(ctx, a)
 	if err != nil && problem.Of(err).Status == http.StatusServiceUnavailable {
-		row.Proven = false
 		return nil
 	}
+	row.Proven = a.HasProof
 	return err
 }
 
@@ -286,6 +311,8 @@ func arrival(a *vocab.Activity, inbox iri.IRI, body []byte, rules iri.Rules, now
 	}
 	return row
 }
+
+func isGroup(id iri.IRI) bool { return strings.HasPrefix(id.Path(), "/g/") }
 
 // addressed tells whether the inbox's owner is among the recipients; for the shared
 // inbox, whether an actor of ours is, or the followers of a community joined here.

@@ -111,15 +111,22 @@ func (v *Verifier) try(q *sign.Request, known *remote.Known, keyID iri.IRI) (*Se
 // Act is what the authority rules need to know of an activity.
 func Act(a *vocab.Activity, rules iri.Rules) policy.Act {
 	act := policy.Act{ID: a.ID, Actor: a.Actor, Type: a.Type, ObjectID: a.ObjectID, ObjectType: a.ObjectType, ObjectEmbedded: a.Object != nil}
+	// The first of the two that is there decides, readable or not.
 	for _, key := range []string{"attributedTo", "actor"} {
 		n := a.Object.Get(key)
+		if n == nil {
+			continue
+		}
+		if n.Kind() == vocab.Array && n.Len() == 1 {
+			n = n.Items()[0]
+		}
 		if n.Kind() == vocab.Object {
 			n = n.Get("id")
 		}
 		if s, ok := n.Str(); ok {
 			act.ObjectOwner, _ = rules.Parse(s)
-			break
 		}
+		break
 	}
 	return act
 }
@@ -135,8 +142,8 @@ func (v *Verifier) proofs(ctx context.Context, a *vocab.Activity, own bool, reco
 		if err := v.Actors.VerifyProof(ctx, a.Raw, a.Actor, recorded); err != nil {
 			return err
 		}
-	} else if own && !(a.Type == "Update" && isActorType(a.ObjectType)) {
-		return &policy.Refusal{Code: "unproven", Status: 422, Detail: fmt.Sprintf("%s without a proof; our software signs every activity", a.Type)}
+	} else if own && !(a.Type == "Update" && isActorType(a.ObjectType)) || a.ObjectType == "Article" && (a.Type == "Create" || a.Type == "Update") {
+		return &policy.Refusal{Code: "unproven", Status: 422, Detail: fmt.Sprintf("%s without a proof; a dispatch, and every activity of our software, carries one", a.Type)}
 	}
 	if a.Object == nil {
 		return nil
@@ -146,7 +153,7 @@ func (v *Verifier) proofs(ctx context.Context, a *vocab.Activity, own bool, reco
 		return nil // see inner
 	case a.ObjectType == "Article" || a.ObjectType == "Note":
 		if a.Object.Get("proof") == nil {
-			if own && a.ObjectType == "Article" {
+			if a.ObjectType == "Article" && (own || a.Type == "Create" || a.Type == "Update") {
 				return &policy.Refusal{Code: "unproven", Status: 422, Detail: "a dispatch without a proof by its office"}
 			}
 			return nil
@@ -175,6 +182,26 @@ func (v *Verifier) inner(ctx context.Context, a *vocab.Activity) error {
 		recorded = v.Now()
 	}
 	return v.proofs(ctx, in, true, recorded)
+}
+
+// keyHeld tells a proof by a key whose endorsement is missing from one that is false.
+func keyHeld(err error) bool {
+	var p *remote.ProofFault
+	return errors.As(err, &p) && p.Code == remote.NotEndorsed
+}
+
+// endorsed refuses a key id behind which no key stands that counts.
+func (v *Verifier) endorsed(ctx context.Context, keyID iri.IRI) error {
+	known, err := v.Actors.Seen(ctx, keyID)
+	if err != nil || known == nil {
+		return err
+	}
+	for _, c := range known.Candidates {
+		if c.State != models.KeyHeld {
+			return nil
+		}
+	}
+	return &remote.ProofFault{Code: remote.NotEndorsed, Detail: "the key " + string(keyID) + " is not endorsed by the pinned instance key"}
 }
 
 func isActorType(kind string) bool { return vocab.IsActorType(kind) }

@@ -23,6 +23,12 @@ const (
 	// applyFor bounds how long one transaction gathers further arrivals. No write
 	// transaction lasts over 50 ms.
 	applyFor = 25 * time.Millisecond
+	// applyBusy is applyFor while a burst comes in: acceptance waits for the same writer.
+	applyBusy = 5 * time.Millisecond
+	// restFactor is how much longer than it worked the worker then rests.
+	restFactor = 4
+	// restUntil bounds how long an arrival waits for a burst to end.
+	restUntil = 10 * time.Second
 	// triesMost is how often an arrival is tried before it is set aside.
 	triesMost = 10
 	// fetchesMost bounds the actors that one arrival may have fetched.
@@ -40,6 +46,8 @@ type Worker struct {
 	Now    func() time.Time
 	// Applied is called after a commit, to wake the deliveries; it must not block.
 	Applied func()
+	// Busy tells whether a burst of arrivals comes in; nil: never.
+	Busy func() bool
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 }
@@ -62,11 +70,13 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 		jobs = append(jobs, w.prepare(ctx, row))
 	}
 	for start := 0; start < len(jobs); {
+		began := time.Now()
 		n, err := w.apply(ctx, jobs[start:])
 		if err != nil {
 			return start, fmt.Errorf("apply arrivals: %w", err)
 		}
 		start += n
+		w.rest(ctx, time.Since(began), rows)
 	}
 	if w.Applied != nil {
 		w.Applied()
@@ -74,21 +84,52 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 	return len(rows), nil
 }
 
+// rest leaves the processor and the writer to a burst that comes in, unless one of the
+// rows has waited for too long.
+func (w *Worker) rest(ctx context.Context, worked time.Duration, rows []*models.Arrival) {
+	latest := models.At(w.Now().Add(-restUntil))
+	for _, r := range rows {
+		if r.ReceivedAt < latest {
+			return
+		}
+	}
+	for end := time.Now().Add(restFactor * worked); w.busy() && ctx.Err() == nil && time.Now().Before(end); {
+		time.Sleep(min(time.Until(end), 2*time.Millisecond))
+	}
+}
+
+func (w *Worker) busy() bool { return w.Busy != nil && w.Busy() }
+
 // prepare does outside the transaction what needs no database: reading the bytes, and
 // verifying what could not be verified at the door.
 func (w *Worker) prepare(ctx context.Context, row *models.Arrival) *job {
 	j := &job{Arrival: &Arrival{Row: row, Local: row.Request == "local", Now: w.Now()}}
 	j.Activity, j.err = vocab.ParseActivity(row.Body, w.Rules)
-	if j.err == nil && !j.Local && !row.Proven && row.Type == "Announce" {
-		if row.Request == "fetched" {
-			j.err = w.Verify.proofs(ctx, j.Activity, true, w.Now())
-		}
-		if j.err == nil {
-			j.err = w.Verify.inner(ctx, j.Activity)
-		}
+	if j.err == nil && !j.Local && !row.Proven {
+		j.err = w.verify(ctx, row, j.Activity)
 		row.Proven = j.err == nil && j.Activity.HasProof
 	}
 	return j
+}
+
+// verify does what the door could not: it asks for the author of an announced activity
+// who was out of reach, and asks again about a key that was not endorsed.
+func (w *Worker) verify(ctx context.Context, row *models.Arrival, a *vocab.Activity) error {
+	fetched := row.Request == "fetched"
+	if !fetched {
+		if err := w.Verify.endorsed(ctx, row.KeyID); err != nil {
+			return err
+		}
+	}
+	if fetched || a.HasProof {
+		if err := w.Verify.proofs(ctx, a, fetched, row.ReceivedAt.Time()); err != nil {
+			return err
+		}
+	}
+	if a.Type == "Announce" {
+		return w.Verify.inner(ctx, a)
+	}
+	return nil
 }
 
 // apply runs as many jobs as fit into one transaction, each in a savepoint of its own
@@ -99,9 +140,13 @@ func (w *Worker) apply(ctx context.Context, jobs []*job) (int, error) {
 	err := w.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		settled, again = 0, nil
 		began := time.Now()
+		most := applyFor
+		if w.busy() {
+			most = applyBusy
+		}
 		var done []int64
 		for _, j := range jobs {
-			if settled > 0 && time.Since(began) > applyFor {
+			if settled > 0 && time.Since(began) > most {
 				break
 			}
 			settled++
@@ -198,8 +243,11 @@ func (w *Worker) fail(ctx context.Context, tx bun.Tx, j *job) error {
 	if err := models.SetAsideArrival(ctx, tx, row.ID, j.err.Error()); err != nil {
 		return err
 	}
-	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "arrival set aside", Subject: string(row.Activity),
-		Detail: fmt.Sprintf("%s from %s: %v", row.Type, row.Host, j.err), CreatedAt: models.At(w.Now())})
+	return models.InsertNotice(ctx, tx, asideNotice(row, j.err.Error(), models.At(w.Now())))
+}
+
+func asideNotice(row *models.Arrival, why string, now models.Time) *models.Notice {
+	return &models.Notice{Recipient: models.Operator, Kind: "arrival set aside", Subject: string(row.Activity), Detail: fmt.Sprintf("%s from %s: %s", row.Type, row.Host, why), CreatedAt: now}
 }
 
 func (w *Worker) fault(point string) {

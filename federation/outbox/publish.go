@@ -55,7 +55,9 @@ type Publication struct {
 	Community  iri.IRI
 	Lane       string // default: ObjectID
 	Precedence int64
-	To         []Recipient
+	// NotBefore holds its deliveries back; zero: now.
+	NotBefore time.Time
+	To        []Recipient
 }
 
 // Recipient is one inbox that gets the activity, and for whom.
@@ -137,7 +139,7 @@ func (o *Outbox) Send(ctx context.Context, tx bun.Tx, p Publication, doc []byte)
 		}
 		rows = append(rows, &models.Delivery{Host: r.Inbox.Host(), Inbox: r.Inbox, Activity: p.ID, Actor: p.Actor, Type: p.Type, ObjectID: p.ObjectID,
 			ObjectVersion: p.ObjectVersion, Recipient: r.Actor, Community: p.Community, Purpose: p.Purpose, Lane: p.Lane, Precedence: p.Precedence,
-			NextAt: models.At(now), CreatedAt: models.At(now)})
+			NextAt: max(models.At(now), models.At(p.NotBefore)), CreatedAt: models.At(now)})
 	}
 	if err := models.InsertDeliveries(ctx, tx, rows); err != nil {
 		return fmt.Errorf("publish %s: queue its deliveries: %w", p.ID, err)

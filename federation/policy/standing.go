@@ -42,9 +42,9 @@ func Standing(state string, activity, object string, size int) error {
 // Group, never correspondence of its own to our offices.
 func GuestMay(activity, object string, group bool) error {
 	switch activity {
-	case "Follow", "Undo", "Accept", "Reject", "Delete", "Update", "Read", "Announce", "Invite", "Offer", "Like", "Block", "Flag", "Add", "Remove", "Move":
+	case "Follow", "Undo", "Accept", "Reject", "Delete", "Read", "Announce", "Invite", "Offer", "Like", "Block", "Flag", "Add", "Remove", "Move":
 		return nil
-	case "Create":
+	case "Create", "Update":
 		if object != "Article" || group {
 			return nil
 		}

@@ -33,6 +33,9 @@ type Candidate struct {
 	sign.PublicKey
 	State            string
 	Created, Revoked time.Time
+	// Unexplained says that no verified key history tells the lifetime of a retired
+	// key: it vouches for what was recorded while it was listed.
+	Unexplained bool
 }
 
 // Known is what we know of a key id and of the actor behind it.
@@ -80,6 +83,9 @@ func (a *Actors) Seen(ctx context.Context, keyID iri.IRI) (*Known, error) {
 	}
 	k := &Known{Actor: rows[0].Actor}
 	for _, r := range rows {
+		if r.Actor != k.Actor {
+			continue // a key id has one owner
+		}
 		c, err := candidate(r)
 		if err != nil {
 			return nil, err
@@ -242,21 +248,16 @@ func (a *Actors) learn(ctx context.Context, doc *vocab.Actor) error {
 	if err != nil {
 		return fmt.Errorf("keep actor %s: %w", doc.ID, err)
 	}
-	for _, k := range doc.Multikeys {
-		a.keys.Invalidate(k.ID)
+	known, err := models.KeysOf(ctx, a.store.R, doc.ID)
+	for _, k := range known {
+		a.keys.Invalidate(k.KeyID)
 	}
-	for _, k := range doc.RSA {
-		a.keys.Invalidate(k.ID)
-	}
-	for _, h := range history {
-		a.keys.Invalidate(h.ID)
-	}
-	return nil
+	return err
 }
 
 func candidate(r *models.Key) (Candidate, error) {
 	c := Candidate{PublicKey: sign.PublicKey{ID: string(r.KeyID), Owner: string(r.Actor), Type: sign.KeyType(r.Type)},
-		State: r.State, Created: r.CreatedAt.Time(), Revoked: r.RevokedAt.Time()}
+		State: r.State, Created: r.CreatedAt.Time(), Revoked: r.RevokedAt.Time(), Unexplained: r.RevocationReason == unlisted}
 	if c.Type == sign.RSA {
 		key, err := sign.DecodeRSA(r.Public)
 		c.Key = key

@@ -121,13 +121,17 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 		if r.Type == string(sign.RSA) && len(doc.RSA) == 0 {
 			continue // a minimal document may leave it out
 		}
-		r.State, r.RevokedAt, r.RevocationReason = models.KeyRetired, now, "no longer listed"
+		r.State, r.RevokedAt, r.RevocationReason = models.KeyRetired, now, unlisted
 		if err := models.SetKeyState(ctx, tx, r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// unlisted is why a key ended that its owner's document dropped without an entry in a
+// verified key history.
+const unlisted = "no longer listed"
 
 // endorsed tells whether the document carries a proof by the pinned instance key.
 func (a *Actors) endorsed(doc *vocab.Actor, pinned string) bool {
@@ -146,7 +150,7 @@ func (a *Actors) endorsed(doc *vocab.Actor, pinned string) bool {
 func keysOf(doc *vocab.Actor) []*models.Key {
 	var out []*models.Key
 	for _, k := range doc.Multikeys {
-		if k.Controller != doc.ID || !k.ID.SameOrigin(doc.ID) {
+		if k.Controller != doc.ID || k.ID.WithoutFragment() != doc.ID {
 			continue
 		}
 		if _, err := sign.DecodeMultikey(k.PublicKeyMultibase); err == nil {
@@ -184,7 +188,7 @@ func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]vocab.Retired
 	}
 	need := len(known) == 0
 	for _, k := range known {
-		need = need || k.Type == string(sign.Ed25519) && k.State == models.KeyActive && !listed[k.KeyID]
+		need = need || k.Type == string(sign.Ed25519) && !listed[k.KeyID] && (k.State == models.KeyActive || k.RevocationReason == unlisted)
 	}
 	if !need {
 		return nil, nil

@@ -19,6 +19,10 @@ type ProofFault struct {
 	Temporary bool
 }
 
+// NotEndorsed is the code of a proof by a new key of an accredited peer, for which its
+// pinned instance key does not speak: a person decides.
+const NotEndorsed = "key-not-endorsed"
+
 func (e *ProofFault) Error() string { return e.Code + ": " + e.Detail }
 
 // VerifyProof checks a document's FEP-8b32 proof against a key of its owner. recorded
@@ -71,8 +75,14 @@ func checkLifetime(c Candidate, created, recorded, now time.Time) error {
 	}
 	switch c.State {
 	case models.KeyHeld:
-		return &ProofFault{Code: "key-not-endorsed", Detail: "the key " + c.ID + " is not endorsed by the pinned instance key"}
+		return &ProofFault{Code: NotEndorsed, Detail: "the key " + c.ID + " is not endorsed by the pinned instance key"}
 	case models.KeyRetired:
+		if c.Unexplained {
+			if !recorded.Before(c.Revoked) {
+				return &ProofFault{Code: "retired-key", Detail: fmt.Sprintf("its owner no longer lists the key, last seen before %s, and no key history says how long it lived", c.Revoked.Format(time.RFC3339))}
+			}
+			return nil
+		}
 		if created.Before(c.Created) || created.After(c.Revoked) {
 			return &ProofFault{Code: "retired-key", Detail: fmt.Sprintf("the proof of %s lies outside the key's lifetime, %s to %s",
 				created.Format(time.RFC3339), c.Created.Format(time.RFC3339), c.Revoked.Format(time.RFC3339))}

@@ -188,7 +188,7 @@ func (s *Server) rendered(ctx context.Context, b *models.Bulletin) ([]byte, erro
 	}
 	var sent []*models.Activity
 	err := s.Store.R.NewSelect().Model(&sent).Join("JOIN deliveries AS d ON d.activity = activity.iri").
-		Where("d.object_id IN (?, ?)", b.ObjectID, b.IRI).Where("d.inbox = ?", b.Inbox).Where("d.type IN ('Create', 'Update')").
+		Where("d.object_id IN (?, ?)", b.ObjectID, b.IRI).Where("d.host = ?", b.Host).Where("d.type IN ('Create', 'Update')").
 		Where("d.actor = ?", b.Community).OrderExpr("d.id DESC").Limit(20).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find what was sent of %s: %w", b.IRI, err)
@@ -206,7 +206,7 @@ func (s *Server) rendered(ctx context.Context, b *models.Bulletin) ([]byte, erro
 		}
 	}
 	if b.State == "deleted" {
-		return tomb.Encode(), nil
+		return tomb.EncodePlain(), nil
 	}
 	return nil, hide("the text of %s is erased", b.IRI)
 }

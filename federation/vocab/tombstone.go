@@ -24,6 +24,11 @@ type Tombstone struct {
 // Encode returns the document that the object's id answers with from then on.
 func (t Tombstone) Encode() []byte { return t.obj(New().Raw("@context", []byte(CTX))).Bytes() }
 
+// EncodePlain returns the document for software that would load our contexts.
+func (t Tombstone) EncodePlain() []byte {
+	return t.obj(New().Raw("@context", []byte("["+contextPlain+"]"))).Bytes()
+}
+
 func (t Tombstone) obj(o *Obj) *Obj {
 	return o.IRI("id", t.ID).Str("type", "Tombstone").Str("formerType", t.FormerType).
 		Time("deleted", t.Deleted).Str("disposition", t.Disposition).IRI("supersededBy", t.SupersededBy)

@@ -333,9 +333,27 @@ func (s *Accreditation) Pin(ctx context.Context, by, hostname, print string) err
 			return audit.Append(ctx, tx, s.Now(), by, "peer key pinned", string(host), map[string]any{"key": k.Public})
 		})
 		s.changed(err)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.endorsedNow(ctx, host)
 	}
 	return accounts.Invalid("no key that %s shows has the fingerprint %s", host, print)
+}
+
+// endorsedNow reads the actors again whose new keys waited for the pin. One that cannot
+// be reached is read again by itself, when its document has grown old.
+func (s *Accreditation) endorsedNow(ctx context.Context, host iri.Host) error {
+	waiting, err := models.HeldActors(ctx, s.Store.R, host)
+	if err != nil {
+		return err
+	}
+	for _, id := range waiting {
+		if _, err := s.Actors.Refresh(ctx, id); err != nil {
+			s.Log.Warn("an actor whose key waited for the pin cannot be read", "actor", id, "err", err)
+		}
+	}
+	return nil
 }
 
 func compare(print, key string) error {
@@ -478,11 +496,26 @@ func (s *Accreditation) ReceiveOffer(ctx context.Context, tx bun.Tx, a *inbox.Ar
 		return &policy.Refusal{Code: "not-open", Detail: fmt.Sprintf("%s is %s", peer.Host, peer.State)}
 	}
 	peer.InstanceActor, peer.OfferedKey, peer.Contact, peer.AskedCeiling = offer.Actor, key, clip(offer.Contact, 500), int64(offer.Ceiling.Rank)
-	peer.OfferID, peer.UpdatedAt = offer.ID, models.At(a.Now)
+	peer.UpdatedAt = models.At(a.Now)
+	crossed := peer.State == models.PeerProposed && peer.ProposedByUs
+	if crossed && peer.PinnedKey == key {
+		// Both have proposed, and a person here has compared the key: both have decided.
+		peer.State, peer.OfferedKey = models.PeerAccredited, ""
+	}
+	if !crossed {
+		peer.OfferID = offer.ID // that of a crossing one stays ours, for its answer
+	}
 	if err := models.SavePeer(ctx, tx, peer); err != nil {
 		return err
 	}
 	s.later()
+	if peer.State == models.PeerAccredited {
+		if err := audit.Append(ctx, tx, a.Now, string(offer.Actor), "accreditation answered", string(peer.Host), map[string]any{"state": peer.State}); err != nil {
+			return err
+		}
+		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "accredited", Subject: string(peer.Host), CreatedAt: models.At(a.Now),
+			Detail: fmt.Sprintf("%s proposed while our proposal was under way; its key was compared when we proposed", peer.Host)})
+	}
 	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "accreditation proposed", Subject: string(peer.Host), CreatedAt: models.At(a.Now),
 		Detail: fmt.Sprintf("%s (%s) asks for accreditation up to %s; fingerprint %s; contact %s", clip(offer.Name, 200), peer.Host, clip(offer.Ceiling.Level, 50), offer.Fingerprint, peer.Contact)})
 }

@@ -1,9 +1,12 @@
 package communities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,40 +20,98 @@ import (
 )
 
 // bulletins sends Form B: the Group's own post to its followers, one activity for each
-// inbox (PROTOCOL §4.3). One foreign server is one audience: where its members have
-// different windows or ceilings, no text leaves the host.
+// inbox (PROTOCOL §4.3). One foreign server is one audience, with one post: where its
+// members have different windows or ceilings, no text leaves the host.
 func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Community, it item, seats []models.Seat, now models.Time) error {
 	if len(seats) == 0 || it.kind == "Delete" {
 		return nil
 	}
 	mixed := mixedHosts(seats)
-	done := map[iri.IRI]bool{}
-	var rows []*models.Bulletin
-	for _, seat := range seats {
-		r := addInbox(nil, seat)[0]
-		if done[r.Inbox] {
-			continue
-		}
-		done[r.Inbox] = true
-		b, err := s.bulletin(ctx, tx, c, it, seat, mixed[seat.Host], now)
-		if err != nil {
-			return err
-		}
-		id := b.ActivityID
-		doc, kind := b.Create(), "Create"
-		if it.kind == "Update" {
-			doc, kind = b.Update(), "Update"
-		} else {
-			rows = append(rows, &models.Bulletin{IRI: b.ID, Community: c.IRI, ObjectID: it.object, Host: seat.Host, Inbox: r.Inbox, CreateID: id, PublishedAt: models.At(b.Published), State: "sent"})
-		}
-		// The recipient stays named, so that the audience function asks about a person
-		// and not about her whole server.
-		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: id, Actor: c.IRI, Type: kind, ObjectID: it.object, ObjectVersion: it.version, Bytes: doc, Plain: true, Purpose: it.purpose,
-			Community: c.IRI, Precedence: it.precedence, To: []outbox.Recipient{{Inbox: r.Inbox, Actor: seat.Actor}}}); err != nil {
+	before, err := models.BulletinsOf(ctx, tx, it.object)
+	if err != nil {
+		return err
+	}
+	if it.kind == "Update" {
+		if err := models.CancelBulletins(ctx, tx, it.object, c.IRI, fmt.Sprintf("replaced by version %d", it.version), now); err != nil {
 			return err
 		}
 	}
-	return models.InsertBulletins(ctx, tx, rows)
+	sent, err := models.BulletinDeliveries(ctx, tx, it.object, c.IRI)
+	if err != nil {
+		return err
+	}
+	done := map[iri.IRI]bool{}
+	for _, seat := range seats {
+		r := addInbox(nil, seat)[0]
+		if done[r.Inbox] || seat.Ceiling < it.rank || it.comment != nil && seat.Actor == by(it.comment) {
+			continue
+		}
+		done[r.Inbox] = true
+		at := slices.IndexFunc(before, func(b *models.Bulletin) bool { return b.Host == seat.Host })
+		if at < 0 {
+			before = append(before, &models.Bulletin{IRI: c.IRI + iri.IRI(fmt.Sprintf("/b/%d-%s", it.sequence, shortID(string(seat.Host)))), Community: c.IRI, ObjectID: it.object, Host: seat.Host,
+				Inbox: r.Inbox, PublishedAt: models.At(now.Time().Truncate(time.Second)), State: "sent"})
+			at = len(before) - 1
+		}
+		row := before[at]
+		b, err := s.render(ctx, tx, c, it, row, mixed[seat.Host])
+		if err != nil {
+			return err
+		}
+		for _, kind := range steps(it.kind, r.Inbox, seat.Host, sent) {
+			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, it.version), time.Time{}
+			p := outbox.Publication{ID: b.ActivityID, Actor: c.IRI, Type: kind, ObjectID: it.object, ObjectVersion: it.version, Plain: true, Purpose: it.purpose,
+				Community: c.IRI, Lane: string(it.lane()), Precedence: it.precedence, To: []outbox.Recipient{r}}
+			if kind == "Update" {
+				// Later than the first time even within its second, else no edit is shown.
+				b.Updated = max(now, row.PublishedAt.Add(time.Second)).Time().Truncate(time.Second)
+				p.Bytes = b.Update()
+			} else {
+				p.Bytes = b.Create()
+				row.CreateID = cmp.Or(row.CreateID, b.ActivityID)
+			}
+			if _, err := s.Out.Publish(ctx, tx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return models.InsertBulletins(ctx, tx, before)
+}
+
+// lane puts what answers a dispatch behind it: GoToSocial hides an answer that comes
+// before what it answers.
+func (it item) lane() iri.IRI {
+	if it.comment != nil && it.comment.Dispatch != "" {
+		return it.comment.Dispatch
+	}
+	return it.object
+}
+
+// activityID is distinct for each inbox, since GoToSocial drops an id that it has seen
+// at any of its own, and for each version.
+func activityID(bulletin iri.IRI, kind string, inbox iri.IRI, n int64) iri.IRI {
+	return bulletin + iri.IRI(fmt.Sprintf("/%s/%s-%d", strings.ToLower(kind), shortID(string(inbox)), n))
+}
+
+// steps are the activities that bring an inbox to the present text: the Create where
+// none was taken yet, the Update where a server has, or may have, an older text.
+func steps(kind string, inbox iri.IRI, host iri.Host, sent []*models.Delivery) []string {
+	taken, maybe := false, false
+	for _, d := range sent {
+		if d.Type == "Create" && d.Host == host {
+			taken = taken || d.Inbox == inbox && d.State == models.DeliveryDone
+			maybe = maybe || d.Attempts > 0
+		}
+	}
+	switch {
+	case kind == "Create" && taken:
+		return nil
+	case kind == "Create" || !maybe:
+		return []string{"Create"}
+	case taken:
+		return []string{"Update"}
+	}
+	return []string{"Create", "Update"}
 }
 
 func mixedHosts(seats []models.Seat) map[iri.Host]bool {
@@ -67,43 +128,22 @@ func mixedHosts(seats []models.Seat) map[iri.Host]bool {
 	return mixed
 }
 
-// bulletin renders the item for one inbox.
-func (s *Communities) bulletin(ctx context.Context, tx bun.Tx, c *models.Community, it item, seat models.Seat, mixed bool, now models.Time) (*vocab.Bulletin, error) {
-	published := now.Time().Truncate(time.Second)
-	b := &vocab.Bulletin{Group: c.IRI, To: []iri.IRI{c.IRI + "/followers"}, Published: published}
-	inbox := addInbox(nil, seat)[0].Inbox
-	key := fmt.Sprintf("%d-%s", c.Sequence, shortID(inbox))
-	b.ID = c.IRI + iri.IRI("/b/"+key)
-	b.ActivityID = b.ID + iri.IRI("/"+strings.ToLower(it.kind)+"/1")
-	if it.kind == "Update" {
-		before, err := models.BulletinsOf(ctx, tx, it.object)
-		if err != nil {
-			return nil, err
-		}
-		for _, old := range before {
-			if old.Inbox == inbox {
-				// GoToSocial ignores an update that does not repeat the first time.
-				b.ID, b.Published, b.Updated = old.IRI, old.PublishedAt.Time(), published
-				b.ActivityID = old.IRI + iri.IRI(fmt.Sprintf("/update/%d", it.version))
-			}
-		}
-	}
+// render writes the item as one server gets it.
+func (s *Communities) render(ctx context.Context, tx bun.Tx, c *models.Community, it item, row *models.Bulletin, mixed bool) (*vocab.Bulletin, error) {
+	b := &vocab.Bulletin{ID: row.IRI, Group: c.IRI, To: []iri.IRI{c.IRI + "/followers"}, Published: row.PublishedAt.Time()}
+	inline := c.Rendering == models.RenderInline && it.rank <= s.Guard.Lowest() && !mixed
 	if it.comment != nil {
-		return b, s.commentBulletin(ctx, tx, b, it, inbox)
+		return b, s.renderComment(ctx, tx, b, it.comment, row.Host, inline)
 	}
 	w := it.received.Wire
-	inline := c.Rendering == models.RenderInline && it.rank <= s.Guard.Lowest() && !mixed
+	// GoToSocial flattens tables: who is sent one reads it on the page.
+	inline = inline && !strings.Contains(w.Content, "<table")
 	head := []string{it.received.Marking, w.ReferenceNumber}
 	if inline || c.SubjectInNotice || it.rank <= s.Guard.Lowest() {
 		head = append(head, w.Name)
 	}
-	b.Summary, b.Sensitive, b.URL = strings.Join(head, " · "), true, iri.IRI(s.Own.Base()+"/read/"+key)
-	from, err := models.ActorByIRI(ctx, tx, w.AttributedTo)
-	name := string(w.AttributedTo)
-	if err == nil && from.Name != "" {
-		name = from.Name
-	}
-	lines := "<p>From: " + html.EscapeString(name) + "<br>" + html.EscapeString(it.received.Precedence)
+	b.Summary, b.Sensitive, b.URL = strings.Join(head, " · "), true, iri.IRI(s.Own.Base()+"/read/"+path.Base(string(row.IRI)))
+	lines := "<p>From: " + html.EscapeString(s.called(ctx, tx, w.AttributedTo)) + "<br>" + html.EscapeString(it.received.Precedence)
 	if !w.ValidUntil.IsZero() {
 		lines += " · until " + w.ValidUntil.Format("2 Jan 2006")
 	}
@@ -116,49 +156,186 @@ func (s *Communities) bulletin(ctx context.Context, tx bun.Tx, c *models.Communi
 	return b, nil
 }
 
-// commentBulletin renders a comment; the parent is named only where it went to that
-// inbox, else GoToSocial would hide it.
-func (s *Communities) commentBulletin(ctx context.Context, tx bun.Tx, b *vocab.Bulletin, it item, inbox iri.IRI) error {
-	author := it.comment.Author
-	if it.comment.AttestedFor != "" {
-		author = it.comment.AttestedFor
+// called is the name of an actor, else its handle: a minimal actor document has no name.
+func (s *Communities) called(ctx context.Context, tx bun.Tx, actor iri.IRI) string {
+	a, err := models.ActorByIRI(ctx, tx, actor)
+	switch {
+	case err != nil:
+		return string(actor)
+	case a.Name != "":
+		return a.Name
 	}
-	name := string(author)
-	if a, err := models.ActorByIRI(ctx, tx, author); err == nil && a.Name != "" {
-		name = a.Name
+	return iri.Handle{Name: a.Username, Host: a.Host}.String()
+}
+
+// renderComment writes a comment; the parent is named only where it went to that
+// server, else GoToSocial would hide it.
+func (s *Communities) renderComment(ctx context.Context, tx bun.Tx, b *vocab.Bulletin, comment *models.Comment, host iri.Host, inline bool) error {
+	name := html.EscapeString(s.called(ctx, tx, by(comment)))
+	b.Content = "<p>" + name + " comments.</p>"
+	if inline && !strings.Contains(comment.Content, "<table") {
+		b.Content = "<p>" + name + ":</p>" + comment.Content
 	}
-	text := "<p>" + html.EscapeString(name) + " comments.</p>"
-	if it.rank <= s.Guard.Lowest() {
-		text = "<p>" + html.EscapeString(name) + ":</p>" + it.comment.Content
-	}
-	b.Content = text
-	if it.comment.Dispatch == "" {
+	if comment.Dispatch == "" {
 		return nil
 	}
-	parents, err := models.BulletinsOf(ctx, tx, it.comment.Dispatch)
+	parents, err := models.BulletinsOf(ctx, tx, comment.Dispatch)
 	for _, p := range parents {
-		if p.Inbox == inbox {
+		if p.Host == host && p.State == "sent" {
 			b.InReplyTo = p.IRI
 		}
 	}
 	return err
 }
 
-// deleteBulletins takes the Group's posts back wherever they went.
-func (s *Communities) deleteBulletins(ctx context.Context, tx bun.Tx, c *models.Community, d *models.Dispatch, now models.Time) error {
-	rows, err := models.BulletinsOf(ctx, tx, d.IRI)
+// by is who wrote a comment, whoever vouches for it.
+func by(c *models.Comment) iri.IRI {
+	if c.AttestedFor != "" {
+		return c.AttestedFor
+	}
+	return c.Author
+}
+
+// again is how long after the first Delete a second one leaves.
+const again = 5 * time.Minute
+
+// deleteBulletins takes the Group's posts about an object back wherever they went or
+// may have gone.
+func (s *Communities) deleteBulletins(ctx context.Context, tx bun.Tx, c *models.Community, object iri.IRI, version int64, now models.Time) error {
+	if err := models.CancelBulletins(ctx, tx, object, c.IRI, "it was withdrawn", now); err != nil {
+		return err
+	}
+	rows, err := models.BulletinsOf(ctx, tx, object)
 	if err != nil {
 		return err
 	}
-	for _, old := range rows {
-		if old.State == "deleted" {
+	sent, err := models.BulletinDeliveries(ctx, tx, object, c.IRI)
+	if err != nil {
+		return err
+	}
+	for _, b := range rows {
+		if b.State == "deleted" {
 			continue
 		}
-		b := vocab.Bulletin{ID: old.IRI, ActivityID: old.IRI + "/delete/1", Group: c.IRI, To: []iri.IRI{c.IRI + "/followers"}, Published: old.PublishedAt.Time()}
-		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: b.ActivityID, Actor: c.IRI, Type: "Delete", ObjectID: d.IRI, ObjectVersion: d.Version, Bytes: b.Delete(now.Time().Truncate(time.Second)), Plain: true,
-			Purpose: models.PurposeControl, Community: c.IRI, Precedence: 90, To: []outbox.Recipient{{Inbox: old.Inbox}}}); err != nil {
+		done := map[iri.IRI]bool{}
+		for _, d := range sent {
+			if d.Host != b.Host || d.Type != "Create" || done[d.Inbox] {
+				continue
+			}
+			done[d.Inbox] = true
+			if err := s.deleteBulletin(ctx, tx, b, d, version, 1, now); err != nil {
+				return err
+			}
+		}
+	}
+	return models.MarkBulletinsDeleted(ctx, tx, object)
+}
+
+// deleteBulletin queues the n-th Delete of a bulletin at one inbox: the first in the
+// lane of its Create, another in its own, where it keeps nothing waiting.
+func (s *Communities) deleteBulletin(ctx context.Context, tx bun.Tx, b *models.Bulletin, create *models.Delivery, version, n int64, at models.Time) error {
+	v := vocab.Bulletin{ID: b.IRI, ActivityID: activityID(b.IRI, "Delete", create.Inbox, n), Group: b.Community, To: []iri.IRI{b.Community + "/followers"}}
+	lane := create.Lane
+	if n > 1 {
+		lane = string(b.IRI) + " again"
+	}
+	_, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: v.ActivityID, Actor: b.Community, Type: "Delete", ObjectID: b.ObjectID, ObjectVersion: version, Bytes: v.Delete(at.Time().Truncate(time.Second)), Plain: true,
+		Purpose: models.PurposeControl, Community: b.Community, Lane: lane, Precedence: 90, NotBefore: at.Time(), To: []outbox.Recipient{{Inbox: create.Inbox}}})
+	return err
+}
+
+// deleteAgain follows a Delete that was taken: GoToSocial keeps no tombstone, so that a
+// Create whose outcome is unknown could be applied after the Delete and revive the text.
+func (s *Communities) deleteAgain(ctx context.Context, tx bun.Tx, d *models.Delivery) error {
+	if !strings.HasSuffix(string(d.Activity), "-1") {
+		return nil
+	}
+	rows, err := models.BulletinsOf(ctx, tx, d.ObjectID)
+	if err != nil {
+		return err
+	}
+	sent, err := models.BulletinDeliveries(ctx, tx, d.ObjectID, d.Community)
+	if err != nil {
+		return err
+	}
+	for _, e := range sent {
+		if e.Inbox != d.Inbox || e.Type == "Delete" || e.State == models.DeliveryDone || e.Attempts == 0 {
+			continue
+		}
+		for _, b := range rows {
+			if b.Host == d.Host {
+				return s.deleteBulletin(ctx, tx, b, d, d.ObjectVersion, 2, s.now().Add(again))
+			}
+		}
+	}
+	return nil
+}
+
+// catchUp sends a new member's server what was distributed between her Follow and the
+// answer to our Accept: no bulletin leaves before that.
+func (s *Communities) catchUp(ctx context.Context, tx bun.Tx, m *models.Member) error {
+	c, err := models.CommunityByIRI(ctx, tx, m.Community)
+	if err != nil {
+		return err
+	}
+	entries, err := models.LogInWindow(ctx, tx, m.Community, m.Since, m.Ceiling, historyMost)
+	if err != nil {
+		return err
+	}
+	seats, err := models.Seats(ctx, tx, c.IRI, s.Own, s.now())
+	if err != nil {
+		return err
+	}
+	seats = slices.DeleteFunc(seats, func(seat models.Seat) bool { return seat.Host != m.Host })
+	done := map[iri.IRI]bool{}
+	for _, e := range entries {
+		if done[e.ObjectID] {
+			continue
+		}
+		done[e.ObjectID] = true
+		it, err := s.itemOf(ctx, tx, e)
+		if err != nil {
+			return err
+		}
+		if it == nil {
+			continue
+		}
+		if err := s.bulletins(ctx, tx, c, *it, seats, s.now()); err != nil {
 			return err
 		}
 	}
-	return models.MarkBulletinsDeleted(ctx, tx, d.IRI)
+	return nil
+}
+
+// itemOf is what an entry of the log distributed, as it stands now; nil where nothing
+// of it stands.
+func (s *Communities) itemOf(ctx context.Context, tx bun.Tx, e *models.LogEntry) (*item, error) {
+	it := &item{kind: "Create", object: e.ObjectID, version: 1, sequence: e.Sequence}
+	comment, err := models.CommentByIRI(ctx, tx, e.ObjectID)
+	if err == nil {
+		it.comment, it.rank, it.purpose = comment, comment.MarkingRank, models.PurposeComment
+		if comment.State != "shown" {
+			return nil, nil
+		}
+		return it, nil
+	}
+	if !models.NotFound(err) {
+		return nil, err
+	}
+	d, err := models.DispatchByIRI(ctx, tx, e.ObjectID)
+	if models.NotFound(err) || err == nil && (d.State != models.DispatchInForce || d.Document == nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := vocab.ParseJSON(d.Document)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.IRI, err)
+	}
+	if it.received, err = s.Dispatches.Read(n); err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.IRI, err)
+	}
+	it.version, it.rank, it.precedence, it.purpose = d.Version, d.MarkingRank, d.PrecedenceRank, models.PurposeDispatch
+	return it, nil
 }

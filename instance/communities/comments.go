@@ -180,10 +180,7 @@ func (s *Communities) subject(ctx context.Context, tx bun.Tx, c *models.Communit
 // attest makes the Group's own Note of what a guest on other software wrote: it names
 // her, the digest of what arrived, and when (PROTOCOL §4.3).
 func (s *Communities) attest(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, n *vocab.Note, row *models.Comment) ([]byte, error) {
-	id, err := s.Out.NewID("c")
-	if err != nil {
-		return nil, err
-	}
+	id := s.attestedID(a.Activity.Actor, n.ID)
 	act, err := s.Out.NewID("a")
 	if err != nil {
 		return nil, err
@@ -239,13 +236,43 @@ func (s *Communities) keepComment(ctx context.Context, tx bun.Tx, c *models.Comm
 	return err
 }
 
-// commentErased passes the deletion of a comment on.
+// commentErased passes the deletion of a comment on. Of an attested one the Group makes
+// the deletion its own, as it did the words.
 func (s *Communities) commentErased(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, comment *models.Comment) error {
 	if comment.Author != a.Activity.Actor && comment.AttestedFor != a.Activity.Actor {
 		return &policy.Refusal{Code: "foreign-owner", Status: 403, Detail: "only its author deletes a comment"}
 	}
+	if comment.Community != c.IRI || comment.State != "shown" {
+		return nil
+	}
+	now, inner := models.At(a.Now), a.Activity.Raw
+	if comment.AttestedFor != "" {
+		act, err := s.Out.NewID("a")
+		if err != nil {
+			return err
+		}
+		moment := a.Now.UTC().Truncate(time.Second)
+		inner = vocab.Delete{Envelope: vocab.Envelope{ID: act, Actor: c.IRI, To: []iri.IRI{c.IRI, c.IRI + "/followers"}, Audience: c.IRI, Published: moment},
+			Tombstone: vocab.Tombstone{ID: comment.IRI, FormerType: "Note", Deleted: moment, Disposition: vocab.Withdrawn}}.Encode()
+		if inner, err = s.Keys.Prove(ctx, tx, c.IRI, inner, moment); err != nil {
+			return err
+		}
+	}
 	if err := models.EraseComment(ctx, tx, comment.IRI); err != nil {
 		return err
 	}
-	return s.announce(ctx, tx, c, item{inner: a.Activity.Raw, kind: "Delete", object: comment.IRI, version: 1, rank: s.Guard.Lowest(), purpose: models.PurposeControl}, models.At(a.Now))
+	if err := models.CancelDeliveries(ctx, tx, []iri.IRI{comment.IRI}, []string{"Announce"}, "the comment was deleted", now); err != nil {
+		return err
+	}
+	if err := s.deleteBulletins(ctx, tx, c, comment.IRI, 1, now); err != nil {
+		return err
+	}
+	ids := []iri.IRI{comment.IRI, a.Activity.ObjectID}
+	if err := models.EraseActivityBytes(ctx, tx, ids); err != nil {
+		return err
+	}
+	if err := models.EraseArrivalBodies(ctx, tx, ids); err != nil {
+		return err
+	}
+	return s.announce(ctx, tx, c, item{inner: inner, kind: "Delete", object: comment.IRI, version: 1, rank: s.Guard.Lowest(), purpose: models.PurposeControl}, now)
 }

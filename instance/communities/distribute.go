@@ -94,8 +94,17 @@ func (s *Communities) poster(ctx context.Context, tx bun.Tx, c *models.Community
 func (s *Communities) withdrawn(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community) error {
 	var d *models.Dispatch
 	var err error
-	if comment, cerr := models.CommentByIRI(ctx, tx, a.Activity.ObjectID); cerr == nil {
-		return s.commentErased(ctx, tx, a, c, comment)
+	for _, id := range []iri.IRI{a.Activity.ObjectID, s.attestedID(a.Activity.Actor, a.Activity.ObjectID)} {
+		comment, err := models.CommentByIRI(ctx, tx, id)
+		if err == nil {
+			return s.commentErased(ctx, tx, a, c, comment)
+		}
+		if !models.NotFound(err) {
+			return err
+		}
+	}
+	if !a.Local && !a.Activity.HasProof {
+		return nil // other software deletes something that was never distributed here
 	}
 	if a.Local {
 		d, err = models.DispatchByIRI(ctx, tx, a.Activity.ObjectID)
@@ -113,7 +122,7 @@ func (s *Communities) withdrawn(ctx context.Context, tx bun.Tx, a *inbox.Arrival
 	if d.Community != c.IRI {
 		return nil
 	}
-	if err := s.deleteBulletins(ctx, tx, c, d, models.At(a.Now)); err != nil {
+	if err := s.deleteBulletins(ctx, tx, c, d.IRI, d.Version, models.At(a.Now)); err != nil {
 		return err
 	}
 	return s.announce(ctx, tx, c, item{inner: a.Activity.Raw, kind: "Delete", object: d.IRI, version: d.Version, rank: s.Guard.Lowest(), precedence: 90, purpose: models.PurposeControl}, models.At(a.Now))
@@ -151,6 +160,7 @@ type item struct {
 	kind       string // Create, Update, Delete
 	object     iri.IRI
 	version    int64
+	sequence   int64 // its place among the Group's announcements
 	rank       int64
 	precedence int64
 	purpose    string
@@ -163,6 +173,7 @@ type item struct {
 // goes to members whose ceiling is below it.
 func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Community, it item, now models.Time) error {
 	c.Sequence++
+	it.sequence = c.Sequence
 	id := c.IRI + iri.IRI(fmt.Sprintf("/a/%d", c.Sequence))
 	salt := make([]byte, 12)
 	if _, err := io.ReadFull(s.Rand, salt); err != nil {
@@ -198,14 +209,13 @@ func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Communi
 	p := outbox.Publication{ID: id, Actor: c.IRI, Type: "Announce", ObjectID: it.object, ObjectVersion: it.version, Bytes: doc, Signed: true, Purpose: it.purpose, Community: c.IRI, Precedence: it.precedence}
 	var bulletins []models.Seat
 	for _, seat := range seats {
-		if seat.Ceiling < it.rank {
-			continue
-		}
-		if seat.Form != models.FormAnnounce {
+		switch {
+		case seat.Form != models.FormAnnounce:
+			// Those below it too: what a server holds together decides how it is rendered.
 			bulletins = append(bulletins, seat)
-			continue
+		case seat.Ceiling >= it.rank:
+			p.To = addInbox(p.To, seat)
 		}
-		p.To = addInbox(p.To, seat)
 	}
 	if it.kind == "Delete" {
 		reached, err := models.ReachedInboxes(ctx, tx, it.object, c.IRI)

@@ -291,15 +291,19 @@ func (s *Communities) end(ctx context.Context, tx bun.Tx, c *models.Community, m
 	if !plain {
 		doc.Reason = reason
 	}
+	if plain {
+		// The note tells her, and nothing else does. It comes first: Mastodon may
+		// filter private mentions by whom she does not follow.
+		if err := s.note(ctx, tx, c, to, fmt.Sprintf("Your membership of “%s” has ended. Copies of what you received stay on your server until you delete them.", c.Name), ""); err != nil {
+			return err
+		}
+	}
 	p := outbox.Publication{ID: id, Actor: c.IRI, Type: "Reject", ObjectID: m.FollowID, Bytes: doc.Reject(), Plain: plain, Purpose: models.PurposeControl, Lane: string(c.IRI) + " " + string(to.IRI), Precedence: 80, To: outbox.Direct(to)}
 	if _, err := s.Out.Publish(ctx, tx, p); err != nil || !plain {
 		return err
 	}
-	// GoToSocial ignores Reject for an accepted follow: a note tells her, a Block ends
-	// the follow, and its Undo follows once the Block was answered 2xx.
-	if err := s.note(ctx, tx, c, to, fmt.Sprintf("Your membership of “%s” has ended. Copies of what you received stay on your server until you delete them.", c.Name), ""); err != nil {
-		return err
-	}
+	// GoToSocial ignores Reject for an accepted follow: a Block ends it, and its Undo
+	// follows once the Block was answered 2xx.
 	block, err := s.Out.NewID("a")
 	if err != nil {
 		return err
@@ -334,6 +338,10 @@ func (s *Communities) note(ctx context.Context, tx bun.Tx, c *models.Community, 
 func (s *Communities) Delivered(ctx context.Context, tx bun.Tx, d *models.Delivery) error {
 	switch {
 	case d.Type == "Accept" && d.Community != "":
+		// Under the row lock of announce, so that nothing falls between the two.
+		if _, err := models.LockCommunity(ctx, tx, d.Community); err != nil && !models.NotFound(err) {
+			return err
+		}
 		m, err := models.MemberOf(ctx, tx, d.Community, d.Recipient)
 		if models.NotFound(err) || err == nil && (m.State != models.MemberActive || m.FollowID != d.ObjectID) {
 			return nil
@@ -349,7 +357,12 @@ func (s *Communities) Delivered(ctx context.Context, tx bun.Tx, d *models.Delive
 		if !first {
 			return nil
 		}
+		if m.Form != models.FormAnnounce {
+			return s.catchUp(ctx, tx, m)
+		}
 		return s.history(ctx, tx, m)
+	case d.Type == "Delete" && d.Community != "" && d.Actor == d.Community:
+		return s.deleteAgain(ctx, tx, d)
 	case d.Type == "Block":
 		to, err := models.ActorByIRI(ctx, tx, d.Recipient)
 		if err != nil {

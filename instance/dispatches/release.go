@@ -190,6 +190,9 @@ func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
 		default:
 			return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is %s here", a.Host, peer.State)}
 		}
+		if peer.Form == models.FormBulletin {
+			return &policy.Refusal{Code: "bulletins-only", Status: 409, Detail: fmt.Sprintf("the software of %s knows no dispatches; %s reads the bulletins of a community. Address the community", a.Host, a.Actor)}
+		}
 		if err := s.Guard.Leave(p.marking, policy.Ceiling{Whose: string(a.Host), Rank: peer.Ceiling}); err != nil {
 			return err
 		}

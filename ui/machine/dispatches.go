@@ -5,6 +5,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"valise/instance/accounts"
 	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
@@ -42,6 +43,13 @@ func (a *api) dispatches(r *gin.Engine) {
 	})))
 	// An export leaves the instance's control: it is a write as far as the audit goes.
 	r.POST("/dispatch/save", a.do(a.handle(func(c *gin.Context, person iri.IRI, in Handling) (any, error) {
+		v, err := a.Dispatches.Show(c.Request.Context(), person, in.Name)
+		if err != nil {
+			return nil, err
+		}
+		if v.Dispatch.Origin == models.OriginArchive {
+			return nil, accounts.Invalid("%s is an archive record: nobody signed it, so that there is nothing to verify", in.Name)
+		}
 		return a.Dispatches.Bundle(c.Request.Context(), person, in.Name)
 	})))
 }

@@ -57,6 +57,9 @@ A file that begins with "{" is the same content as JSON.`
 // MaxFile is the largest dispatch file, in bytes.
 const MaxFile = 2 << 20
 
+// maxHeader is the longest continued header, in bytes: room for a few hundred addressees.
+const maxHeader = 64 << 10
+
 // Attachment is a file to be uploaded. Path is as written. Name and MediaType are never
 // empty.
 type Attachment struct{ Path, Name, MediaType string }
@@ -155,7 +158,10 @@ func readHeaders(lines []string) ([]header, int, error) {
 			if len(out) == 0 {
 				return nil, 0, fault(i+1, "a continued line without a header before it")
 			}
-			out[len(out)-1].value += " " + strings.TrimSpace(line)
+			last := &out[len(out)-1]
+			if last.value += " " + strings.TrimSpace(line); len(last.value) > maxHeader {
+				return nil, 0, fault(i+1, "%s has more than %d bytes", clip(last.name), maxHeader)
+			}
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
@@ -258,6 +264,12 @@ func paragraphs(lines []string, first int) ([]dispatches.Paragraph, error) {
 	}
 	counts := strings.HasPrefix(blocks[0].text, "1.") || strings.HasPrefix(blocks[0].text, "1)")
 	var out []dispatches.Paragraph
+	var parts []string // of the paragraph that is open
+	end := func() {
+		if len(parts) > 0 {
+			out[len(out)-1].Text = strings.Join(parts, "\n\n")
+		}
+	}
 	for _, b := range blocks {
 		text := b.text
 		if counts {
@@ -266,7 +278,7 @@ func paragraphs(lines []string, first int) ([]dispatches.Paragraph, error) {
 				if len(out) == 0 {
 					return nil, fault(b.line, "the first paragraph is numbered, but no blank follows its number")
 				}
-				out[len(out)-1].Text += "\n\n" + text
+				parts = append(parts, text)
 				continue
 			}
 			text = text[len(m[0]):]
@@ -275,12 +287,13 @@ func paragraphs(lines []string, first int) ([]dispatches.Paragraph, error) {
 		if m := portion.FindStringSubmatch(text); m != nil {
 			p.Marking, text = m[1], text[len(m[0]):]
 		}
-		p.Text = text
 		if strings.TrimSpace(text) == "" {
 			return nil, fault(b.line, "paragraph %d has no text", len(out)+1)
 		}
-		out = append(out, p)
+		end()
+		out, parts = append(out, p), []string{text}
 	}
+	end()
 	return out, nil
 }
 

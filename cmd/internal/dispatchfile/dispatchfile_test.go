@@ -118,6 +118,7 @@ func TestParseRefuses(t *testing.T) {
 		{"only a mark", head + "\nText\n\n(L)\n", "line 6: paragraph 2 has no text"},
 		{"only a number", head + "\n1.\n", "line 4"},
 		{"not UTF-8", head + "\n\xff", "not UTF-8"},
+		{"long header", head + "To: a\n" + strings.Repeat(" bbbbbbbbbbbbbbb\n", 5000) + "\nText", "has more than"},
 		{"JSON member", `{"subject":"s","bcc":[]}`, "bcc"},
 		{"JSON twice", `{"subject":"s"} {}`, "something follows"},
 		{"large", strings.Repeat("x", MaxFile+1), "at most"},

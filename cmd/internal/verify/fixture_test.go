@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"testing"
@@ -84,6 +85,10 @@ type change struct {
 	receiptAt  time.Time
 	receipt    func(*vocab.Receipt)
 	entryPen   *pen // the successor that signs the history entry
+	// instancePen vouches for the entry of the instance's first key, instanceReason is why
+	// that was retired.
+	instancePen    *pen
+	instanceReason string
 }
 
 func tell(t *testing.T, c change) *story {
@@ -121,10 +126,6 @@ func tell(t *testing.T, c change) *story {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reason := c.reason
-	if reason == "" {
-		reason = vocab.RevokedRotation
-	}
 	receiptFor := func(digest string, at time.Time) string {
 		r := vocab.Receipt{Envelope: vocab.Envelope{ID: "https://a.example/a/1", Actor: reader, To: []iri.IRI{office}, Published: at}, Kind: vocab.ReceiptDelivered,
 			Object: "https://b.example/a/1", ObjectDigest: digest}
@@ -143,8 +144,8 @@ func tell(t *testing.T, c change) *story {
 		Actors: []string{actorDoc(t, instance, "Application", "", s.inst, s.inst), actorDoc(t, office, "Organization", instance, s.inst, s.now),
 			actorDoc(t, host, "Application", "", s.host, s.host), actorDoc(t, reader, "Organization", host, s.host, s.reader)},
 		// The office's entry was vouched for by the instance key of its day.
-		History: []string{historyEntry(t, s.old, or(c.entryPen, s.now), s.instOld, instance, day(1), day(5), reason),
-			historyEntry(t, s.instOld, s.inst, s.inst, instance, day(1), day(6), vocab.RevokedRotation)}}
+		History: []string{historyEntry(t, s.old, or(c.entryPen, s.now), s.instOld, instance, day(1), day(5), cmp.Or(c.reason, vocab.RevokedRotation)),
+			historyEntry(t, s.instOld, s.inst, or(c.instancePen, s.instOld), instance, day(1), day(6), cmp.Or(c.instanceReason, vocab.RevokedRotation))}}
 	return s
 }
 

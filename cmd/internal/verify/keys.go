@@ -19,7 +19,6 @@ type key struct {
 	created, revoked time.Time
 	compromised      bool
 	older            bool // shown by an older document alone, with no history entry
-	used             bool
 }
 
 // actor is an actor's newest document. instance is the instance actor at its origin.
@@ -154,24 +153,46 @@ func (c *checker) readEntry(text string) (e entry, err error) {
 	return e, nil
 }
 
-// vouched checks both signatures of an entry. The successor must be another key.
+// vouched checks both signatures of an entry: by the successor, another key of the
+// actor, and by the instance actor. The instance actor's own entry is vouched for by the
+// retired key itself: it points to its successor. One of the two may be by a key that
+// was compromised later: who has stolen it cannot make the other.
 func (c *checker) vouched(e entry) error {
-	s, err := c.proof(e.inner, e.key.Controller)
-	if err != nil {
-		return fmt.Errorf("the successor's signature: %w", err)
+	s, successor := c.proof(e.inner, e.key.Controller)
+	if successor != nil && !errors.Is(successor, errCompromised) {
+		return fmt.Errorf("the successor's signature: %w", successor)
 	}
 	if s.key.id == e.key.ID {
-		return errors.New("the key vouches for itself")
+		return errors.New("the key names itself as its successor")
 	}
-	v, err := c.proof(e.outer, e.instance)
-	if err != nil {
+	if e.key.Controller == e.instance {
+		p, err := sign.ReadProof(e.outer)
+		if err == nil && (p == nil || p.VerificationMethod != string(e.key.ID)) {
+			err = errors.New("it is not by the key itself")
+		}
+		if err == nil {
+			err = provenBy(e.outer, e.key.PublicKeyMultibase)
+		}
+		if err == nil {
+			err = successor
+		}
+		if err != nil {
+			return fmt.Errorf("the retired key's signature: %w", err)
+		}
+		return nil
+	}
+	if _, err := c.proof(e.outer, e.instance); err != nil && (successor != nil || !errors.Is(err, errCompromised)) {
 		return fmt.Errorf("the instance's signature: %w", err)
 	}
-	if v.key.id == e.key.ID {
-		return errors.New("the key vouches for itself")
-	}
-	v.key.used = true
 	return nil
+}
+
+func provenBy(doc []byte, multikey string) error {
+	public, err := sign.DecodeMultikey(multikey)
+	if err != nil {
+		return err
+	}
+	return sign.VerifyProof(doc, public)
 }
 
 func (c *checker) retire(r vocab.RetiredKey) {
@@ -181,6 +202,9 @@ func (c *checker) retire(r vocab.RetiredKey) {
 		c.keys[r.ID] = append(c.keys[r.ID], k)
 	}
 	k.created, k.revoked, k.compromised, k.older = r.Created, r.Revoked, r.Reason == vocab.RevokedCompromise, false
+	if a := c.actors[r.Controller]; a != nil && a.instance == r.Controller && !k.compromised {
+		c.anchor(k) // somebody may have compared this one
+	}
 }
 
 // endorsements checks that the instance actor vouches for each actor document.
@@ -208,7 +232,6 @@ func (c *checker) endorsements() {
 			c.fail("The endorsement of the document of %s does not hold: %v.", id, err)
 			continue
 		}
-		s.key.used = true
 		if id != a.instance {
 			c.prove("The instance key %s vouches for the keys of %s.", s.key.id, id)
 		}

@@ -89,7 +89,6 @@ func (c *checker) checkVersions(vs []*version) {
 		s, err := c.proof(v.raw, v.wire.AttributedTo)
 		switch at, known := c.recorded[v.digest]; {
 		case err == nil:
-			s.key.used = true
 			c.prove("Version %d of %s, “%s”, is word for word what %s signed on %s with its key %s (digest %s).",
 				v.number, v.wire.ReferenceNumber, v.wire.Name, v.wire.AttributedTo, zulu(s.created), s.key.id, v.digest)
 			if s.key.older {
@@ -192,7 +191,6 @@ func (c *checker) evidence() {
 			c.fail("The receipt “%s” of %s does not hold: %v.", e.Station, e.Addressee, err)
 			continue
 		}
-		s.key.used = true
 		c.prove("%s signed on %s: %s.", r.Actor, zulu(s.created), e.Station)
 		if at, known := c.recorded[r.ObjectDigest]; !r.Actor.SameOrigin(c.bundle.Dispatch) && (!known || s.created.Before(at)) {
 			c.recorded[r.ObjectDigest] = s.created
@@ -285,6 +283,5 @@ func (c *checker) tombstone(vs []*version) {
 		c.fail("The withdrawal by %s does not hold: %v.", owner, err)
 		return
 	}
-	s.key.used = true
 	c.prove("%s %s, signed on %s.", owner, what, zulu(s.created))
 }

@@ -136,15 +136,9 @@ func (c *checker) proof(doc []byte, owner iri.IRI) (*seal, error) {
 		return nil, fmt.Errorf("the file holds no actor document and no key history with the key %s", method)
 	}
 	for _, k := range candidates {
-		public, derr := sign.DecodeMultikey(k.public)
-		if derr != nil {
-			err = derr
-			continue
+		if err = provenBy(doc, k.public); err == nil {
+			return k.at(p.Created)
 		}
-		if err = sign.VerifyProof(doc, public); err != nil {
-			continue
-		}
-		return k.at(p.Created)
 	}
 	return nil, err
 }
@@ -174,6 +168,10 @@ func (c *checker) limits() {
 		c.leave("That the keys belong to %s: no instance key in the file vouches for them. Compare the author's key with its instance.", c.bundle.Dispatch.Host())
 	}
 	for _, a := range c.report.Anchors {
+		if a.Retired {
+			c.leave("That the retired instance key %s belonged to %s; whoever compared it then can compare this instead: %s", a.KeyID, a.Host, a.Fingerprint)
+			continue
+		}
 		c.leave("That the instance key %s belongs to the government or body behind %s: compare its fingerprint with that host's operator, by another way than this file: %s", a.KeyID, a.Host, a.Fingerprint)
 	}
 	c.leave("The dates: each is the word of whoever signed it.")

@@ -45,7 +45,7 @@ func TestVerified(t *testing.T) {
 		dump(t, r)
 		t.Fatal("a faultless file was refused")
 	}
-	for _, want := range []string{"Version 1 of PARIS 2026/000001", "Version 2 of", "Version 2 replaces version 1", "“Annex A”"[3:10], "byte for byte",
+	for _, want := range []string{"Version 1 of PARIS 2026/000001", "Version 2 of", "Version 2 replaces version 1", `The attachment "Annex A" (15 bytes) is byte for byte`,
 		"https://a.example/o/desk signed on 2026-09-03 08:00:00Z: delivered", "The instance key https://b.example/actor#ed-2 vouches for the keys of https://b.example/o/paris"} {
 		if !has(r, Proven, want) {
 			t.Errorf("nothing proven says %q", want)
@@ -151,6 +151,7 @@ func TestTampering(t *testing.T) {
 func TestKeys(t *testing.T) {
 	intruder := newPen(reader + "#ed-1")
 	self := newPen(office + "#ed-1")
+	successor := newPen(instance + "#ed-2")
 	for _, c := range []struct {
 		name   string
 		change change
@@ -162,6 +163,9 @@ func TestKeys(t *testing.T) {
 		{"signed by another actor", change{firstPen: &intruder}, false, "is not one of https://b.example/o/paris"},
 		{"receipt by another actor", change{receiptPen: &self}, false, "is not one of https://a.example/o/desk"},
 		{"history entry by the key itself", change{entryPen: &self}, false, "does not hold"},
+		{"instance's history entry not by its own key", change{instancePen: &successor}, false, "it is not by the key itself"},
+		{"instance key compromised later", change{instanceReason: vocab.RevokedCompromise}, true, "Version 1 of PARIS"},
+		{"both keys compromised", change{instanceReason: vocab.RevokedCompromise, entryPen: &self}, false, "does not hold"},
 		{"chain to another text", change{second: func(d *vocab.Dispatch) { d.PreviousVersion = "zQmOther" }}, false, "as the digest of version 1"},
 		{"correction without a later date", change{second: func(d *vocab.Dispatch) { d.Updated = day(2) }}, false, "is not dated after"},
 		{"receipt without a digest", change{receipt: func(r *vocab.Receipt) { r.ObjectDigest = "" }}, false, "for another text"},
