@@ -257,3 +257,11 @@ func ArrivalOf(ctx context.Context, db bun.IDB, activity iri.IRI) (*Arrival, err
 	err := db.NewSelect().Model(a).ExcludeColumn("body").Where("activity = ?", activity).OrderBy("id", bun.OrderAsc).Limit(1).Scan(ctx)
 	return a, err
 }
+
+// ForgetArrivals drops applied reactions and read receipts older than the given moment.
+// Ids of dispatches and membership acts are kept for ever (PROTOCOL §8).
+func ForgetArrivals(ctx context.Context, db bun.IDB, before Time, limit int) error {
+	_, err := db.NewRaw(`DELETE FROM arrivals WHERE id IN (SELECT id FROM arrivals WHERE state = 'applied' AND received_at < ?
+		AND type IN ('Read', 'Like', 'Dislike', 'Flag', 'View', 'Add', 'Remove', 'Move', 'Listen') ORDER BY id LIMIT ?)`, before, limit).Exec(ctx)
+	return err
+}

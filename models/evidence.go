@@ -64,3 +64,33 @@ func EvidenceOf(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([
 func CountStations(ctx context.Context, db bun.IDB, station string) (int64, error) {
 	return db.NewSelect().Model((*Evidence)(nil)).Where("station = ?", station).Count(ctx)
 }
+
+// LateQuery asks for addressees of issued dispatches that have not reached a station.
+type LateQuery struct {
+	Precedence    string
+	Before, After Time   // of release
+	Station       string // that should have been reached
+	Mark          string // evidence that says it was told already
+	Role          string // "" for every addressee
+	Limit         int
+}
+
+// Late is one addressee who has not reached the station.
+type Late struct {
+	Dispatch  iri.IRI
+	Version   int64
+	Author    iri.IRI
+	Reference string
+	Actor     iri.IRI
+}
+
+// LateAddressees lists remote addressees of dispatches in force whose station is
+// missing. A delivery that failed or was cancelled has its own notice.
+func LateAddressees(ctx context.Context, db bun.IDB, q LateQuery) ([]Late, error) {
+	var rows []Late
+	err := db.NewRaw(`SELECT d.iri AS dispatch, d.version, d.author, d.reference, x.actor FROM dispatches AS d JOIN addressees AS x ON x.dispatch = d.iri
+		WHERE d.origin = 'issued' AND d.latest AND d.state = 'in force' AND d.precedence = ? AND d.published_at < ? AND d.published_at > ? AND NOT x.local AND (? = '' OR x.role = ?)
+		AND NOT EXISTS (SELECT 1 FROM evidence AS e WHERE e.dispatch = d.iri AND e.addressee = x.actor AND e.station IN (?, ?, 'failed', 'cancelled'))
+		ORDER BY d.published_at LIMIT ?`, q.Precedence, q.Before, q.After, q.Role, q.Role, q.Station, q.Mark, q.Limit).Scan(ctx, &rows)
+	return rows, err
+}

@@ -98,6 +98,7 @@ CREATE TABLE arrivals (
 CREATE UNIQUE INDEX arrivals_once ON arrivals (activity, inbox);
 CREATE INDEX arrivals_due ON arrivals (precedence DESC, id) WHERE state = 'pending';
 CREATE INDEX arrivals_lane ON arrivals (lane, id) WHERE state = 'pending';
+CREATE INDEX arrivals_old ON arrivals (received_at) WHERE type IN ('Read', 'Like', 'Dislike', 'Flag', 'View', 'Add', 'Remove', 'Move', 'Listen');
 CREATE INDEX arrivals_aside ON arrivals (id) WHERE state = 'set-aside';
 CREATE INDEX arrivals_object ON arrivals (object_id);
 
@@ -261,6 +262,7 @@ CREATE TABLE dispatches (
 CREATE UNIQUE INDEX dispatches_once ON dispatches (iri, version);
 CREATE UNIQUE INDEX dispatches_latest ON dispatches (iri) WHERE latest;
 CREATE INDEX dispatches_author ON dispatches (author, id);
+CREATE INDEX dispatches_issued ON dispatches (published_at) WHERE origin = 'issued' AND latest;
 CREATE INDEX dispatches_activity ON dispatches (activity);
 CREATE INDEX dispatches_named ON dispatches (reference);
 CREATE INDEX dispatches_community ON dispatches (community, id) WHERE community <> '';

@@ -27,7 +27,7 @@ var testdata embed.FS
 
 // frozen is the digest of the SQLite schema that each released version ends with.
 var frozen = map[int64]string{
-	1: "25af4cb4cee8d29cce149c4ed11352649ffa479265627c03062c6b766156cdd2",
+	1: "db0b871789cd389aef394a0e15802ae96195cfe158d05497a047e362b7233f4e",
 }
 
 func openAt(t *testing.T, url string, version int64) *models.Store {

@@ -11,6 +11,7 @@ import (
 	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
+	"valise/models/modeltest"
 )
 
 const (
@@ -302,6 +303,68 @@ func TestKeysRotateAndOldDispatchesVerify(t *testing.T) {
 			t.Errorf("%s did not arrive: %v", d.Subject, err)
 			explain(t, s.Cluster, d.IRI)
 		}
+	}
+	s.Check()
+}
+
+// TestLateDispatchesAreTold: a peer that answers 202 and forgets, or is away, does not
+// go unnoticed.
+func TestLateDispatchesAreTold(t *testing.T) {
+	ctx := context.Background()
+	c := cluster.New(t, []iri.Host{ministry, embassy})
+	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
+	post, _ := c.Office(embassy, "chancery", "PARIS", "Chancery", "boris")
+	c.Accredit(ministry, embassy)
+	c.Send(ministry, anna, desk, cable("Before", post))
+	c.Settle()
+	c.Stop(embassy)
+	urgent := cable("Urgent", post)
+	urgent.Precedence = "FLASH"
+	d := c.Send(ministry, anna, desk, urgent)
+	c.Settle()
+	for range 3 {
+		c.Clock.Forward(20 * time.Minute)
+		c.Settle()
+	}
+	notices, err := models.Notices(ctx, c.Nodes[ministry].Store.R, desk, 0, 50)
+	cluster.Must(t, err)
+	kinds := map[string]int{}
+	for _, n := range notices {
+		kinds[n.Kind]++
+	}
+	if kinds["dispatch late"] != 1 || kinds["dispatch unacknowledged"] != 1 {
+		t.Errorf("the office was told %v", kinds)
+	}
+	if got := stations(t, c, ministry, d.IRI)[post]; has(got, models.HandedOver) {
+		t.Errorf("board shows %v", got)
+	}
+}
+
+// TestStoryOnPostgres plays the three-party community on PostgreSQL.
+func TestStoryOnPostgres(t *testing.T) {
+	ctx := context.Background()
+	s := newThree(t, cluster.Database(func(t testing.TB) string { return modeltest.Postgres(t) }))
+	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
+	d := s.post1(t, "On the other database")
+	s.Settle()
+	v, err := s.Nodes[institute].Dispatches.Show(ctx, s.expert, string(d.IRI))
+	cluster.Must(t, err)
+	if v.Dispatch.Digest != d.Digest {
+		t.Errorf("digest %s, issued %s", v.Dispatch.Digest, d.Digest)
+	}
+	_, err = s.Nodes[institute].Communities.Comment(ctx, s.expert, s.community, d.IRI, "A comment.")
+	cluster.Must(t, err)
+	s.Settle()
+	comments, err := s.Nodes[ministry].Communities.Comments(ctx, s.anna, s.community, 10)
+	cluster.Must(t, err)
+	if len(comments) != 1 {
+		t.Errorf("%d comments", len(comments))
+	}
+	_, err = s.Nodes[ministry].Dispatches.Withdraw(ctx, s.anna, string(d.IRI), "")
+	cluster.Must(t, err)
+	s.Settle()
+	if got := stations(t, s.Cluster, ministry, d.IRI); !has(got["https://institute.example/actor"], models.Erased) {
+		t.Errorf("no erased receipt: %v", got)
 	}
 	s.Check()
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -91,6 +92,8 @@ type Node struct {
 
 	lock    *lockFile
 	arrived chan struct{}
+	applied chan struct{}
+	watched time.Time // when late dispatches were last looked for
 	ready   atomic.Bool
 	heard   sync.Map // iri.Host → time.Time, of hosts heard lately
 }
@@ -116,7 +119,7 @@ func Open(ctx context.Context, cfg config.Config, o Outside) (n *Node, err error
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{Config: cfg, Log: o.Log, Now: o.Now, arrived: make(chan struct{}, 1)}
+	n = &Node{Config: cfg, Log: o.Log, Now: o.Now, arrived: make(chan struct{}, 1), applied: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -271,11 +274,11 @@ func (n *Node) build(o Outside) error {
 	n.Admin = machine.Services{Accounts: n.Accounts, Accreditation: n.Accreditation, Dispatches: n.Dispatches, Communities: n.Communities, Keys: n.Keys, Checks: n.Checks,
 		Queues: &queues.Queues{Store: n.Store, Now: n.Now, Wake: n.Wake}, Directory: &directory.Directory{Store: n.Store, Client: client, Own: n.Own, Rules: n.Rules, Now: n.Now}, Own: n.Own}
 	n.Worker.Table = n.table()
-	n.Handler = n.routes()
-	return nil
+	n.Handler, err = n.routes()
+	return err
 }
 
-func (n *Node) routes() http.Handler {
+func (n *Node) routes() (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
@@ -283,6 +286,16 @@ func (n *Node) routes() http.Handler {
 		n.Log.Error("a request handler panicked", "path", c.Request.URL.Path, "panic", p, "stack", string(debug.Stack()))
 		c.AbortWithStatus(http.StatusInternalServerError)
 	}))
+	r.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	if err := r.SetTrustedProxies(n.Config.BehindProxy.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("behind_proxy.trusted_proxies: %w", err)
+	}
+	// Rate limits and logs see the client's address, which only a trusted proxy may say.
+	r.Use(func(c *gin.Context) {
+		if ip := c.ClientIP(); ip != "" {
+			c.Request.RemoteAddr = net.JoinHostPort(ip, "0")
+		}
+	})
 	r.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
 	r.GET("/readyz", func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
@@ -295,7 +308,7 @@ func (n *Node) routes() http.Handler {
 		c.String(http.StatusOK, "ready\n")
 	})
 	n.Serve.Mount(r)
-	return r
+	return r, nil
 }
 
 // AdminHandler is the API of the admin socket. What it wrote is looked at, at once.
@@ -317,6 +330,16 @@ func (n *Node) Wake() {
 
 // Release stops taking new requests as ready, before a graceful stop.
 func (n *Node) Release() { n.ready.Store(false) }
+
+// afterApplied wakes what follows from applied arrivals: receipts to deliver, files to
+// fetch.
+func (n *Node) afterApplied() {
+	n.Courier.Wake()
+	select {
+	case n.applied <- struct{}{}:
+	default:
+	}
+}
 
 func (n *Node) wakeWorker() {
 	select {

@@ -15,8 +15,11 @@ const (
 	// idle is how long the worker sleeps when nothing wakes it: another process may
 	// have put something into the queue.
 	idle = 2 * time.Second
-	// maintainEvery is how often terms, gaps and missing files are looked at.
-	maintainEvery = 2 * time.Second
+	// maintainEvery is how often terms, gaps and missing files are looked at when no
+	// arrival was applied.
+	maintainEvery = 5 * time.Second
+	// watchEvery is how often late dispatches are looked for and old ids forgotten.
+	watchEvery = time.Minute
 )
 
 // Run applies arrivals, delivers and maintains until ctx ends. It returns once
@@ -52,7 +55,7 @@ func (n *Node) maintain(ctx context.Context) {
 		if _, err := n.Maintain(ctx); err != nil && ctx.Err() == nil {
 			n.Log.Error("maintenance failed", "err", err)
 		}
-		wait(ctx, nil, maintainEvery)
+		wait(ctx, n.applied, maintainEvery)
 	}
 }
 
@@ -87,8 +90,21 @@ func (n *Node) Maintain(ctx context.Context) (int, error) {
 	if expired > 0 {
 		n.Courier.Wake()
 	}
-	return expired + fetched + repaired, nil
+	late := 0
+	if now := n.Now(); now.Sub(n.watched) >= watchEvery {
+		n.watched = now
+		if late, err = n.Dispatches.Watch(ctx); err != nil {
+			return expired + fetched + repaired, err
+		}
+		if err := models.ForgetArrivals(ctx, n.Store.W, models.At(now.AddDate(0, 0, -n.Config.Retention.IDDays)), forgetMost); err != nil {
+			return expired + fetched + repaired + late, err
+		}
+	}
+	return expired + fetched + repaired + late, nil
 }
+
+// forgetMost bounds how many old ids one turn forgets.
+const forgetMost = 1000
 
 // take lets an announcement that a repair has fetched go the road of all arrivals: its
 // proofs are verified by the worker.
