@@ -56,3 +56,15 @@ func EraseActivityBytes(ctx context.Context, db bun.IDB, objects []iri.IRI) erro
 	_, err := db.NewRaw(`UPDATE activities SET bytes = NULL WHERE object_id IN (?) AND type IN ('Create', 'Update', 'Announce')`, bun.List(objects)).Exec(ctx)
 	return err
 }
+
+// SignedDelete returns the author's signed deletion of an object: as we published it, or
+// as it arrived. NotFound or empty when it came inside another activity.
+func SignedDelete(ctx context.Context, db bun.IDB, object iri.IRI) ([]byte, error) {
+	var doc []byte
+	err := db.NewRaw(`SELECT bytes FROM activities WHERE object_id = ? AND type = 'Delete' AND bytes IS NOT NULL ORDER BY created_at LIMIT 1`, object).Scan(ctx, &doc)
+	if err == nil || !NotFound(err) {
+		return doc, err
+	}
+	err = db.NewRaw(`SELECT body FROM arrivals WHERE object_id = ? AND type = 'Delete' AND body IS NOT NULL ORDER BY id LIMIT 1`, object).Scan(ctx, &doc)
+	return doc, err
+}

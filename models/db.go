@@ -26,6 +26,7 @@ import (
 	"github.com/uptrace/bun/dialect/sqlitedialect"
 	"modernc.org/sqlite"
 
+	"valise/models/iri"
 	"valise/models/migrations"
 )
 
@@ -203,6 +204,52 @@ func rawRow(ctx context.Context, db bun.IDB, query string, args []any, into ...a
 		return err
 	}
 	return rows.Close()
+}
+
+// BoundIRIs returns the one column of a query whose arguments are bound, so that its
+// text is the same each time. A list of ids stands for "(?)" with each of them.
+func BoundIRIs(ctx context.Context, db bun.IDB, query string, args ...any) ([]iri.IRI, error) {
+	var text strings.Builder
+	bound := make([]any, 0, len(args))
+	for _, a := range args {
+		before, after, ok := strings.Cut(query, "?")
+		if !ok {
+			return nil, fmt.Errorf("models: more arguments than places")
+		}
+		text.WriteString(before)
+		query = after
+		switch v := a.(type) {
+		case []iri.IRI:
+			text.WriteString(strings.TrimSuffix(strings.Repeat("?,", len(v)), ","))
+			for _, id := range v {
+				bound = append(bound, string(id))
+			}
+			continue
+		case iri.IRI:
+			a = string(v)
+		case iri.Host:
+			a = string(v)
+		case Time:
+			a = int64(v)
+		}
+		text.WriteByte('?')
+		bound = append(bound, a)
+	}
+	text.WriteString(query)
+	rows, err := raw(ctx, db, text.String(), bound...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []iri.IRI
+	for rows.Next() {
+		var id iri.IRI
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
 }
 
 func rebind(db bun.IDB, query string) string {

@@ -112,16 +112,12 @@ func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, lim
 // FinishDeliveries writes what became of each row. One that was cancelled while it was
 // on its way does not come back, whatever its attempt would have it wait for.
 func FinishDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
-	stmt, err := tx.Tx.PrepareContext(ctx, rebind(tx, `UPDATE deliveries SET attempts = ?, next_at = ?, status = ?,
-		reason = CASE WHEN state = 'cancelled' AND ? THEN reason ELSE ? END, finished_at = CASE WHEN state = 'cancelled' AND ? THEN finished_at ELSE ? END,
-		state = CASE WHEN state = 'cancelled' AND ? THEN state ELSE ? END WHERE id = ?`))
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
 	for _, r := range rows {
 		waits := r.State == DeliveryPending
-		if _, err := stmt.ExecContext(ctx, r.Attempts, int64(r.NextAt), r.Status, waits, clip(r.Reason, 1000), waits, int64(r.FinishedAt), waits, r.State, r.ID); err != nil {
+		if _, err := rawExec(ctx, tx, `UPDATE deliveries SET attempts = ?, next_at = ?, status = ?,
+			reason = CASE WHEN state = 'cancelled' AND ? THEN reason ELSE ? END, finished_at = CASE WHEN state = 'cancelled' AND ? THEN finished_at ELSE ? END,
+			state = CASE WHEN state = 'cancelled' AND ? THEN state ELSE ? END WHERE id = ?`,
+			r.Attempts, int64(r.NextAt), r.Status, waits, clip(r.Reason, 1000), waits, int64(r.FinishedAt), waits, r.State, r.ID); err != nil {
 			return err
 		}
 	}

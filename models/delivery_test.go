@@ -240,3 +240,26 @@ func TestCancelledDuringItsAttempt(t *testing.T) {
 		}
 	})
 }
+
+// A community's own posts about an object are told from what others send about it.
+func TestBulletinDeliveries(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		own, author, announced, gone := delivery("own", "1", 1), delivery("author", "1", 1), delivery("announced", "1", 1), delivery("gone", "1", 1)
+		for _, d := range []*models.Delivery{own, author, announced, gone} {
+			d.ObjectID, d.Actor = cable, group
+		}
+		author.Actor, announced.Type, gone.Type = ministry, "Announce", "Delete"
+		queue(t, s, own, author, announced, gone)
+		must(t, models.CancelBulletins(t.Context(), s.W, cable, group, "replaced", noon))
+		got, err := models.BulletinDeliveries(t.Context(), s.R, cable, group)
+		must(t, err)
+		if len(got) != 2 || got[0].Activity != own.Activity || got[0].State != models.DeliveryCancelled || got[1].Activity != gone.Activity || got[1].State != models.DeliveryPending {
+			t.Errorf("the community's posts: %+v", got)
+		}
+		all, err := models.DeliveriesOf(t.Context(), s.R, cable, 10)
+		must(t, err)
+		if len(all) != 4 || all[1].State != models.DeliveryPending || all[2].State != models.DeliveryPending {
+			t.Errorf("others were cancelled too: %+v", all)
+		}
+	})
+}

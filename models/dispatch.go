@@ -378,3 +378,9 @@ func DispatchesAfter(ctx context.Context, db bun.IDB, after int64, limit int) ([
 	err := db.NewSelect().Model(&rows).Where("id > ?", after).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
 	return rows, err
 }
+
+// LiftTombstone removes a tombstone that was laid before anything of the dispatch came.
+func LiftTombstone(ctx context.Context, db bun.IDB, id iri.IRI) error {
+	_, err := db.NewRaw(`DELETE FROM dispatches WHERE iri = ? AND state = 'withdrawn' AND digest = ''`, id).Exec(ctx)
+	return err
+}

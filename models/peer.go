@@ -134,22 +134,41 @@ func NudgeHosts(ctx context.Context, db bun.IDB, hosts []iri.Host, at Time) erro
 // Only hosts that answered last time are taken when healthy is true, only failing
 // ones otherwise, so that dead hosts cannot take every place.
 func LeaseHosts(ctx context.Context, db bun.IDB, by string, now, until Time, healthy bool, limit int) ([]*Host, error) {
-	var rows []*Host
-	cond := "failures = 0"
-	if !healthy {
-		cond = "failures > 0"
-	}
 	lock := ""
 	if isPG(db) {
 		lock = " FOR UPDATE SKIP LOCKED"
 	}
-	err := db.NewRaw(`UPDATE hosts SET lease_until = ?, lease_by = ? WHERE host IN (
-		SELECT host FROM hosts WHERE due_at <= ? AND lease_until < ? AND `+cond+` ORDER BY due_at LIMIT ?`+lock+`) RETURNING *`,
-		until, by, now, now, limit).Scan(ctx, &rows)
-	if NotFound(err) {
-		err = nil
+	found, err := raw(ctx, db, `UPDATE hosts SET lease_until = ?, lease_by = ? WHERE host IN (
+		SELECT host FROM hosts WHERE due_at <= ? AND lease_until < ? AND `+failing(healthy)+` ORDER BY due_at LIMIT ?`+lock+`)
+		RETURNING host, due_at, failures, back_off_until, first_failure_at, last_answer_at, last_reason, held, lease_until, lease_by`,
+		int64(until), by, int64(now), int64(now), limit)
+	if err != nil {
+		return nil, err
 	}
-	return rows, err
+	defer found.Close()
+	var rows []*Host
+	for found.Next() {
+		h := new(Host)
+		if err := found.Scan(&h.Host, &h.DueAt, &h.Failures, &h.BackOffUntil, &h.FirstFailureAt, &h.LastAnswerAt, &h.LastReason, &h.Held, &h.LeaseUntil, &h.LeaseBy); err != nil {
+			return nil, err
+		}
+		rows = append(rows, h)
+	}
+	return rows, found.Err()
+}
+
+func failing(healthy bool) string {
+	if healthy {
+		return "failures = 0"
+	}
+	return "failures > 0"
+}
+
+// HostsDue tells whether LeaseHosts would find one. It writes nothing.
+func HostsDue(ctx context.Context, db bun.IDB, now Time, healthy bool) (bool, error) {
+	var due bool
+	err := rawRow(ctx, db, `SELECT EXISTS (SELECT 1 FROM hosts WHERE due_at <= ? AND lease_until < ? AND `+failing(healthy)+`)`, []any{int64(now), int64(now)}, &due)
+	return due, err
 }
 
 // HostByName returns NotFound when nothing was ever due for it.

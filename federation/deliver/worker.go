@@ -32,6 +32,14 @@ const (
 	slowAfter = 300 * time.Millisecond
 	// slowMost bounds the hosts that are waited for beyond slowAfter.
 	slowMost = 512
+	// queueFactor is how many hosts for each place are leased at once.
+	queueFactor = 4
+	// recordingMost bounds the hosts that have given up their place and wait for their
+	// outcomes to be on disk.
+	recordingMost = 64
+	// stagger is how long a lane waits for the one before it to be answered: a host that
+	// answers quickly is served over one connection.
+	stagger = 3 * time.Millisecond
 	// failingMost bounds the hosts in back-off that are probed at once.
 	failingMost = 32
 	// schemeKept is how long a signature scheme found by a double-knock is remembered.
@@ -107,7 +115,7 @@ func (c *Courier) Step(ctx context.Context) (int, error) {
 			go func() {
 				defer wg.Done()
 				defer func() { <-places }()
-				n, err := c.serve(ctx, h, func(r *result) error { return c.write(ctx, []*result{r}) })
+				n, err := c.serve(ctx, h, func(r *result) error { return c.write(ctx, []*result{r}) }, func() {})
 				mu.Lock()
 				moved += n
 				failed = errors.Join(failed, err)
@@ -132,9 +140,10 @@ func (c *Courier) Run(ctx context.Context) {
 	slow := make(chan struct{}, slowMost)
 	failing := make(chan struct{}, failingMost)
 	freed := make(chan struct{}, 1)
+	healthy := &line{healthy: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, recording: make(chan struct{}, recordingMost)}
+	dead := &line{places: failing, freed: freed, most: failingMost, recording: make(chan struct{}, failingMost)}
 	for ctx.Err() == nil {
-		started := c.lease(ctx, &wg, true, fast, slow, freed) + c.lease(ctx, &wg, false, failing, nil, freed)
-		if started > 0 {
+		if c.advance(ctx, &wg, healthy)+c.advance(ctx, &wg, dead) > 0 {
 			continue
 		}
 		timer := time.NewTimer(c.pause(ctx))
@@ -146,93 +155,13 @@ func (c *Courier) Run(ctx context.Context) {
 		}
 		timer.Stop()
 	}
+	for _, h := range append(healthy.waiting, dead.waiting...) {
+		if err := c.record(&result{host: h, release: true}); err != nil {
+			c.Log.Warn("deliveries: a lease is not given back and has to run out", "host", h.Host, "err", err)
+		}
+	}
 	wg.Wait()
 	close(stopWriter)
-}
-
-func (c *Courier) lease(ctx context.Context, wg *sync.WaitGroup, healthy bool, places, slow chan struct{}, freed chan struct{}) int {
-	free := cap(places) - len(places)
-	if free == 0 || slow != nil && len(slow) == cap(slow) {
-		return 0
-	}
-	now := models.At(c.Now())
-	hosts, err := models.LeaseHosts(ctx, c.Store.W, c.Name, now, now.Add(leaseFor), healthy, free)
-	if err != nil {
-		if ctx.Err() == nil {
-			c.Log.Error("deliveries: hosts cannot be leased", "err", err)
-			time.Sleep(time.Second)
-		}
-		return 0
-	}
-	for _, h := range hosts {
-		places <- struct{}{}
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			place := newPlace(places, slow, freed)
-			defer place.leave()
-			// An attempt under way ends by its own time limit, not with ctx.
-			if _, err := c.serve(context.WithoutCancel(ctx), h, c.record); err != nil && ctx.Err() == nil {
-				c.Log.Error("deliveries: a host cannot be served", "host", h.Host, "err", err)
-			}
-		}()
-	}
-	return len(hosts)
-}
-
-// place is one host's seat among those served at once. After slowAfter it moves to the
-// slow ones, so that a host which does not answer delays no other.
-type place struct {
-	mu          sync.Mutex
-	fast, slow  chan struct{}
-	freed       chan struct{}
-	timer       *time.Timer
-	inSlow, out bool
-}
-
-func newPlace(fast, slow, freed chan struct{}) *place {
-	p := &place{fast: fast, slow: slow, freed: freed}
-	if slow != nil {
-		p.timer = time.AfterFunc(slowAfter, p.move)
-	}
-	return p
-}
-
-func (p *place) move() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.out {
-		return
-	}
-	select {
-	case p.slow <- struct{}{}:
-		p.inSlow = true
-		<-p.fast
-		p.signal()
-	default:
-	}
-}
-
-func (p *place) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.out = true
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	if p.inSlow {
-		<-p.slow
-	} else {
-		<-p.fast
-	}
-	p.signal()
-}
-
-func (p *place) signal() {
-	select {
-	case p.freed <- struct{}{}:
-	default:
-	}
 }
 
 // pause is how long nothing will be due, at most a few seconds: another process may
@@ -247,8 +176,13 @@ func (c *Courier) pause(ctx context.Context) time.Duration {
 	return min(max(d, 20*time.Millisecond), most)
 }
 
-// serve posts what is due for one leased host, round by round, and gives the lease back.
-func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result) error) (int, error) {
+// serve posts what is due for one leased host, round by round, and gives the lease
+// back. It calls last before it records for the last time: nothing more is posted then.
+func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result) error, last func()) (int, error) {
+	end := func(err error) error {
+		last()
+		return errors.Join(err, record(&result{host: h, release: true}))
+	}
 	moved := 0
 	for round := 0; ; round++ {
 		limit := lanesAtOnce
@@ -257,15 +191,18 @@ func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result
 		}
 		rows, err := models.DueDeliveries(ctx, c.Store.R, h.Host, models.At(c.Now()), limit)
 		if err != nil {
-			return moved, errors.Join(err, record(&result{host: h, release: true}))
+			return moved, end(err)
 		}
 		r := &result{host: h, rows: rows, release: len(rows) < limit || round+1 == roundsMost}
 		if len(rows) > 0 {
 			if err := c.attempt(ctx, r); err != nil {
-				return moved, errors.Join(err, record(&result{host: h, release: true}))
+				return moved, end(err)
 			}
 			moved += len(rows)
 			r.release = r.release || h.Failures > 0
+		}
+		if r.release {
+			last()
 		}
 		if err := record(r); err != nil || r.release {
 			return moved, err
@@ -280,7 +217,8 @@ func (c *Courier) attempt(ctx context.Context, r *result) error {
 	if err != nil {
 		return err
 	}
-	var wg sync.WaitGroup
+	answered := make(chan struct{}, len(r.rows))
+	waiting := 0
 	verdicts := make([]judgement, len(r.rows))
 	for i, d := range r.rows {
 		if why := allowed[d.ID]; why != "" {
@@ -290,13 +228,19 @@ func (c *Courier) attempt(ctx context.Context, r *result) error {
 			}
 			continue
 		}
-		wg.Add(1)
 		go func() {
-			defer wg.Done()
 			verdicts[i] = c.post(ctx, d)
+			answered <- struct{}{}
 		}()
+		select {
+		case <-answered:
+		case <-time.After(stagger):
+			waiting++
+		}
 	}
-	wg.Wait()
+	for range waiting {
+		<-answered
+	}
 	r.settle(verdicts, models.At(c.Now()))
 	return nil
 }

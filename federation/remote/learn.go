@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -16,7 +17,7 @@ import (
 // lists. For an actor of an accredited peer, a key that was not known counts only
 // with the endorsement of the pinned instance key (PROTOCOL §1.1); without it the key
 // is held and the operator is told.
-func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, history []vocab.RetiredKey, now models.Time) error {
+func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, history []retired, now models.Time) error {
 	host := doc.ID.Host()
 	peer, err := models.PeerByHost(ctx, tx, host)
 	if err != nil && !models.NotFound(err) {
@@ -82,7 +83,7 @@ func (a *Actors) repin(ctx context.Context, tx bun.Tx, peer *models.Peer, k *mod
 // retire ends the keys that the document no longer lists. The lifetime comes from the
 // verified key history; an RSA value replaced in place, or a key without an entry, ends
 // with the moment at which we saw it gone.
-func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known []*models.Key, listed map[string]bool, history []vocab.RetiredKey, now models.Time) error {
+func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known []*models.Key, listed map[string]bool, history []retired, now models.Time) error {
 	full := len(doc.Multikeys) > 0 || doc.Inbox != ""
 	for _, h := range history {
 		found := false
@@ -91,6 +92,7 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 				continue
 			}
 			found = true
+			r.Entry = h.raw
 			r.State, r.CreatedAt, r.RevokedAt, r.RevocationReason = models.KeyRetired, models.At(h.Created), models.At(h.Revoked), h.Reason
 			if h.Reason == vocab.RevokedCompromise {
 				r.State = models.KeyCompromised
@@ -102,7 +104,7 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 		}
 		if !found {
 			k := &models.Key{Actor: doc.ID, KeyID: h.ID, Type: string(sign.Ed25519), Public: h.PublicKeyMultibase, State: models.KeyRetired,
-				CreatedAt: models.At(h.Created), RevokedAt: models.At(h.Revoked), RevocationReason: h.Reason}
+				CreatedAt: models.At(h.Created), RevokedAt: models.At(h.Revoked), RevocationReason: h.Reason, Entry: h.raw}
 			if h.Reason == vocab.RevokedCompromise {
 				k.State = models.KeyCompromised
 			}
@@ -168,13 +170,20 @@ func keysOf(doc *vocab.Actor) []*models.Key {
 	return out
 }
 
+// retired is a verified entry of a key history, with its bytes: they verify what the
+// key has signed, years later.
+type retired struct {
+	vocab.RetiredKey
+	raw []byte
+}
+
 // maxHistory bounds how many retired keys of one actor are read.
 const maxHistory = 100
 
 // history fetches and verifies the key history of an actor some of whose known keys
 // are no longer listed, or whose history we never read. Each entry must be signed by
 // its successor, and that by a key of the instance actor.
-func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]vocab.RetiredKey, error) {
+func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]retired, error) {
 	if doc.KeyHistory == "" || len(doc.Multikeys) == 0 {
 		return nil, nil
 	}
@@ -219,7 +228,7 @@ func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]vocab.Retired
 	if err != nil {
 		return nil, err
 	}
-	var out []vocab.RetiredKey
+	var out []retired
 	for _, item := range items { // newest first: each entry is signed by the one before it
 		entry := item.Get("object")
 		if entry == nil {
@@ -236,7 +245,7 @@ func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]vocab.Retired
 			continue
 		}
 		trusted[string(k.ID)] = k.PublicKeyMultibase
-		out = append(out, k)
+		out = append(out, retired{k, slices.Clone(item.Raw())})
 	}
 	return out, nil
 }

@@ -85,7 +85,11 @@ func (c *Checks) proofs(ctx context.Context) ([]Finding, error) {
 				out = append(out, Finding{"sealed by its author", string(d.IRI), "its key " + proof.VerificationMethod + " is not known here"})
 				continue
 			}
-			if err := c.Actors.VerifyProof(ctx, d.Document, d.Author, d.CreatedAt.Time()); err != nil {
+			recorded := d.CreatedAt
+			if d.Community != "" {
+				recorded = min(recorded, d.DistributedAt) // by the Group's announcement
+			}
+			if err := c.Actors.VerifyProof(ctx, d.Document, d.Author, recorded.Time()); err != nil {
 				out = append(out, Finding{"sealed by its author", string(d.IRI), err.Error()})
 			}
 		}

@@ -94,6 +94,9 @@ func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		return &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s was distributed in %s but names another audience", r.Wire.ID, c.IRI)}
 	}
 	fresh, err := s.Dispatches.Keep(ctx, tx, a, r, in.ID, c.IRI, distributed)
+	if errors.Is(err, dispatches.ErrWithdrawn) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -159,6 +162,15 @@ func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c
 			return &policy.Refusal{Code: "broken-chain", Detail: fmt.Sprintf("number %d of %s does not follow from the one before it", max(sequence, neighbour), c.IRI)}
 		}
 	}
+	if c.RepairAt != 0 {
+		gap, err := models.FirstGap(ctx, tx, c.IRI)
+		if err != nil {
+			return err
+		}
+		if gap == 0 {
+			c.RepairAt = 0 // closed: the next one is asked about at once
+		}
+	}
 	if sequence > c.Sequence+1 && c.Sequence > 0 && c.RepairAt == 0 {
 		c.RepairAt = models.At(a.Now)
 	}
@@ -216,16 +228,14 @@ func (s *Communities) repair(ctx context.Context, c *models.Community, deliver f
 		return err
 	}
 	for _, item := range items {
+		var err error
 		if withheld, _ := item.Get("withheld").Bool(); withheld {
-			if err := s.keepWithheld(ctx, c, item); err != nil {
-				return err
-			}
-			continue
+			err = s.keepWithheld(ctx, c, item)
+		} else if item.Kind() == vocab.Object {
+			err = deliver(ctx, slices.Clone(item.Raw()), c.IRI)
 		}
-		if item.Kind() == vocab.Object {
-			if err := deliver(ctx, slices.Clone(item.Raw()), c.IRI); err != nil {
-				return err
-			}
+		if err != nil { // one entry that cannot be read keeps no other away
+			s.Log.Warn("an entry of an outbox is not taken", "community", c.IRI, "err", err)
 		}
 	}
 	return nil

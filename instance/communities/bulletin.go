@@ -43,7 +43,7 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 	done := map[iri.IRI]bool{}
 	for _, seat := range seats {
 		r := addInbox(nil, seat)[0]
-		if done[r.Inbox] || seat.Ceiling < it.rank || it.comment != nil && seat.Actor == by(it.comment) {
+		if done[r.Inbox] || seat.Ceiling < it.rank || it.comment != nil && seat.Actor == by(it.comment) || it.only != "" && it.only != seat.Actor {
 			continue
 		}
 		done[r.Inbox] = true
@@ -59,7 +59,7 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 			return err
 		}
 		for _, kind := range steps(it.kind, r.Inbox, seat.Host, sent) {
-			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, it.version), time.Time{}
+			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, 1+count(sent, kind, r.Inbox)), time.Time{}
 			p := outbox.Publication{ID: b.ActivityID, Actor: c.IRI, Type: kind, ObjectID: it.object, ObjectVersion: it.version, Plain: true, Purpose: it.purpose,
 				Community: c.IRI, Lane: string(it.lane()), Precedence: it.precedence, To: []outbox.Recipient{r}}
 			if kind == "Update" {
@@ -87,31 +87,41 @@ func (it item) lane() iri.IRI {
 	return it.object
 }
 
-// activityID is distinct for each inbox, since GoToSocial drops an id that it has seen
-// at any of its own, and for each version.
-func activityID(bulletin iri.IRI, kind string, inbox iri.IRI, n int64) iri.IRI {
+// activityID names the n-th activity of a kind about a bulletin at one inbox. It is
+// distinct for each inbox, since GoToSocial drops an id seen at any of its own.
+func activityID(bulletin iri.IRI, kind string, inbox iri.IRI, n int) iri.IRI {
 	return bulletin + iri.IRI(fmt.Sprintf("/%s/%s-%d", strings.ToLower(kind), shortID(string(inbox)), n))
 }
 
-// steps are the activities that bring an inbox to the present text: the Create where
-// none was taken yet, the Update where a server has, or may have, an older text.
-func steps(kind string, inbox iri.IRI, host iri.Host, sent []*models.Delivery) []string {
-	taken, maybe := false, false
+func count(sent []*models.Delivery, kind string, inbox iri.IRI) int {
+	n := 0
 	for _, d := range sent {
-		if d.Type == "Create" && d.Host == host {
-			taken = taken || d.Inbox == inbox && d.State == models.DeliveryDone
-			maybe = maybe || d.Attempts > 0
+		if d.Type == kind && d.Inbox == inbox {
+			n++
 		}
 	}
-	switch {
-	case kind == "Create" && taken:
-		return nil
-	case kind == "Create" || !maybe:
-		return []string{"Create"}
-	case taken:
-		return []string{"Update"}
+	return n
+}
+
+// steps are the activities that bring an inbox to the present text: the Create where
+// none was taken yet or is queued, the Update where its server may have an older text. A
+// Create that was cancelled before it was tried may be on its way at this moment.
+func steps(kind string, inbox iri.IRI, host iri.Host, sent []*models.Delivery) []string {
+	here, there := false, false
+	for _, d := range sent {
+		if d.Type == "Create" && d.Host == host {
+			there = true
+			here = here || d.Inbox == inbox && (d.State == models.DeliveryDone || d.State == models.DeliveryPending)
+		}
 	}
-	return []string{"Create", "Update"}
+	var out []string
+	if !here {
+		out = append(out, "Create")
+	}
+	if kind == "Update" && there {
+		out = append(out, "Update")
+	}
+	return out
 }
 
 func mixedHosts(seats []models.Seat) map[iri.Host]bool {
@@ -233,7 +243,7 @@ func (s *Communities) deleteBulletins(ctx context.Context, tx bun.Tx, c *models.
 
 // deleteBulletin queues the n-th Delete of a bulletin at one inbox: the first in the
 // lane of its Create, another in its own, where it keeps nothing waiting.
-func (s *Communities) deleteBulletin(ctx context.Context, tx bun.Tx, b *models.Bulletin, create *models.Delivery, version, n int64, at models.Time) error {
+func (s *Communities) deleteBulletin(ctx context.Context, tx bun.Tx, b *models.Bulletin, create *models.Delivery, version int64, n int, at models.Time) error {
 	v := vocab.Bulletin{ID: b.IRI, ActivityID: activityID(b.IRI, "Delete", create.Inbox, n), Group: b.Community, To: []iri.IRI{b.Community + "/followers"}}
 	lane := create.Lane
 	if n > 1 {
@@ -300,6 +310,7 @@ func (s *Communities) catchUp(ctx context.Context, tx bun.Tx, m *models.Member) 
 		if it == nil {
 			continue
 		}
+		it.only = m.Actor
 		if err := s.bulletins(ctx, tx, c, *it, seats, s.now()); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package communities
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -60,6 +61,9 @@ func (s *Communities) post(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *
 	}
 	if !a.Local {
 		fresh, err := s.Dispatches.Keep(ctx, tx, a, r, act.ID, c.IRI, now)
+		if errors.Is(err, dispatches.ErrWithdrawn) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -166,6 +170,7 @@ type item struct {
 	purpose    string
 	received   *dispatches.Received // for bulletins; nil for comments and deletions
 	comment    *models.Comment
+	only       iri.IRI // the one member whom its bulletins are for; "" for all
 }
 
 // announce gives the item its place in the sequence, under the community's row lock,

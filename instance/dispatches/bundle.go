@@ -20,7 +20,14 @@ func (s *Dispatches) Bundle(ctx context.Context, person iri.IRI, name string) (*
 	if err != nil {
 		return nil, err
 	}
-	b := &Bundle{Dispatch: v.Dispatch.IRI, Reference: v.Dispatch.Reference, SavedBy: s.Own, SavedAt: s.now(), Tombstone: string(v.Dispatch.Tombstone)}
+	b := &Bundle{Dispatch: v.Dispatch.IRI, Reference: v.Dispatch.Reference, SavedBy: s.Own, SavedAt: s.now()}
+	if v.Dispatch.Tombstone != nil {
+		// The signed Delete, where it is here: the tombstone itself carries no proof.
+		b.Tombstone = string(v.Dispatch.Tombstone)
+		if signed, err := models.SignedDelete(ctx, s.Store.R, v.Dispatch.IRI); err == nil && len(signed) > 0 {
+			b.Tombstone = string(signed)
+		}
+	}
 	for _, d := range v.Versions {
 		row := BundleVersion{Version: d.Version, Document: string(d.Document), Digest: d.Digest}
 		if a, err := models.ArrivalOf(ctx, s.Store.R, d.Activity); err == nil && a.Request != "local" {

@@ -2,6 +2,7 @@ package dispatches
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -74,9 +75,12 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 	d := &models.Dispatch{IRI: w.ID, Version: w.Version, Latest: true, Origin: models.OriginReceived, Author: w.AttributedTo, AuthorHost: w.AttributedTo.Host(), Community: community,
 		Reference: w.ReferenceNumber, Kind: w.DispatchType, Subject: w.Name, Precedence: r.Precedence, PrecedenceRank: int64(r.Level.Rank), Marking: r.Marking, MarkingRank: r.Rank,
 		Language: w.AuthenticLanguage, Context: w.Context, Activity: activity, Document: r.Document, Digest: r.Digest, Signatory: w.Signatory, ChangeNote: w.ChangeNote,
-		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), CreatedAt: now}
+		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), CreatedAt: a.Row.ReceivedAt}
 	if r.Level.AcknowledgeWithin > 0 {
 		d.DueAt = now.Add(r.Level.AcknowledgeWithin)
+	}
+	if err := s.standing(ctx, tx, a, w); err != nil {
+		return false, err
 	}
 	if w.Version > 1 {
 		if err := s.follows(ctx, tx, r); err != nil {
@@ -92,10 +96,6 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 		if err != nil {
 			return false, err
 		}
-		if have.State == models.DispatchWithdrawn {
-			// It was withdrawn before it came: its bytes do not stay either.
-			return false, models.EraseArrivalBody(ctx, tx, a.Row.ID)
-		}
 		if have.State == models.DispatchInForce && have.Digest != r.Digest {
 			return false, &policy.Refusal{Code: "id-reused", Detail: fmt.Sprintf("%s version %d came with other content than before; the first one stays", w.ID, w.Version)}
 		}
@@ -105,6 +105,29 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 		return false, nil
 	}
 	return true, s.keepParts(ctx, tx, w)
+}
+
+// ErrWithdrawn says that a dispatch was withdrawn before this version of it came: its
+// bytes do not stay either, and nobody is told.
+var ErrWithdrawn = errors.New("the dispatch was withdrawn before it came")
+
+// standing looks for a tombstone in the place of the dispatch, whatever its version. One
+// that was laid before anything came counts only if the author laid it.
+func (s *Dispatches) standing(ctx context.Context, tx bun.Tx, a *inbox.Arrival, w *vocab.Dispatch) error {
+	have, err := models.DispatchByIRI(ctx, tx, w.ID)
+	if models.NotFound(err) || err == nil && have.State != models.DispatchWithdrawn {
+		return nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case have.Author == w.AttributedTo:
+		return errors.Join(models.EraseArrivalBody(ctx, tx, a.Row.ID), ErrWithdrawn)
+	case have.Digest == "":
+		s.Log.Warn("a withdrawal by another than the author is void", "dispatch", w.ID, "by", have.Author, "author", w.AttributedTo)
+		return models.LiftTombstone(ctx, tx, w.ID)
+	}
+	return &policy.Refusal{Code: "foreign-owner", Detail: fmt.Sprintf("%s is not the author of %s", w.AttributedTo, w.ID)}
 }
 
 // follows holds a correction to the version before it: same author and id, the digest
@@ -205,7 +228,9 @@ func (s *Dispatches) ReceiveDirect(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		return err
 	}
 	if !a.Local {
-		if _, err := s.Keep(ctx, tx, a, r, a.Activity.ID, "", models.At(r.Wire.Published)); err != nil {
+		if _, err := s.Keep(ctx, tx, a, r, a.Activity.ID, "", models.At(r.Wire.Published)); errors.Is(err, ErrWithdrawn) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,17 @@ const (
 // Where is May as an SQL condition on rows of the table with alias d, with its
 // arguments, for NewSelect().Where(cond, args...).
 func Where(r Reader, t Table, now models.Time) (string, []any) {
+	cond, args := where(r, t, now)
+	for i, a := range args {
+		if ids, ok := a.([]iri.IRI); ok {
+			args[i] = bun.List(ids)
+		}
+	}
+	return cond, args
+}
+
+// where is Where with plain lists of ids among its arguments.
+func where(r Reader, t Table, now models.Time) (string, []any) {
 	if r.Actor == "" && r.Host == "" {
 		return "1 = 0", nil
 	}
@@ -34,7 +45,7 @@ func Where(r Reader, t Table, now models.Time) (string, []any) {
 		args = append(args, more...)
 	}
 	is := func(actor, host string) string { return actor + " IN (?)" }
-	var who any = bun.List(r.ids())
+	var who any = r.ids()
 	if r.Actor == "" {
 		is = func(actor, host string) string { return host + " = ?" }
 		who = r.Host
@@ -94,13 +105,12 @@ func Allowed(ctx context.Context, db bun.IDB, r Reader, t Table, ids []iri.IRI, 
 	if len(ids) == 0 {
 		return out, nil
 	}
-	cond, args := Where(r, t, now)
-	var found []iri.IRI
-	q := db.NewSelect().TableExpr("? AS d", bun.Ident(t)).ColumnExpr("d.iri").Where("d.iri IN (?)", bun.List(ids)).Where(cond, args...)
+	cond, args := where(r, t, now)
+	query := "SELECT d.iri FROM " + string(t) + " AS d WHERE d.iri IN (?) AND (" + cond + ")"
 	if t == Dispatches {
-		q = q.Where("d.latest")
+		query += " AND d.latest"
 	}
-	err := q.Scan(ctx, &found)
+	found, err := models.BoundIRIs(ctx, db, query, append([]any{ids}, args...)...)
 	for _, id := range found {
 		out[id] = true
 	}

@@ -91,6 +91,29 @@ func TestNothingBeforeTheAcceptArrived(t *testing.T) {
 	})
 }
 
+// A second member joins while something waits for the first one on the same server.
+func TestJoiningWhileSomethingWaits(t *testing.T) {
+	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
+		first, second := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.server.Account("other")
+		s.invite(t, second, communities.Invitation{HistoryDays: -1})
+		s.server.Fail(func(*peers.Activity) int { return http.StatusInternalServerError })
+		if _, err := second.Follow(handle); err != nil {
+			t.Fatal(err)
+		}
+		s.Settle()
+		d := s.send(t, "For both", "PUBLIC")
+		s.server.Fail(nil)
+		s.later(time.Hour)
+		s.later(time.Hour)
+		for _, a := range []*peers.Account{first, second} {
+			if p := only(t, about(a.Home(), d.Reference), "the dispatch for "+a.Name); p.Edits != 0 {
+				t.Errorf("%s sees an edit of what nobody has corrected: %+v", a.Name, p)
+			}
+		}
+		s.Check()
+	})
+}
+
 func TestCreateIsTheSameOverRetries(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		first, second := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.joined(t, "other", communities.Invitation{HistoryDays: -1})

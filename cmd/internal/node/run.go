@@ -2,10 +2,12 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"valise/federation/inbox"
+	"valise/federation/policy"
 	"valise/federation/vocab"
 	"valise/models"
 	"valise/models/iri"
@@ -112,6 +114,10 @@ func (n *Node) take(ctx context.Context, body []byte, group iri.IRI) error {
 	a, err := vocab.ParseActivity(body, n.Rules)
 	if err != nil {
 		return err
+	}
+	if a.Type != "Announce" || a.Actor != group {
+		// An outbox speaks for its Group alone; anything else needs a hop of its own.
+		return &policy.Refusal{Code: "foreign-actor", Detail: fmt.Sprintf("%s of %s in the outbox of %s", a.Type, a.Actor, group)}
 	}
 	row := inbox.Fetched(a, iri.IRI(n.Own.Base()+"/inbox"), body, n.Now())
 	return n.Box.Keep(row)

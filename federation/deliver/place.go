@@ -1,0 +1,134 @@
+package deliver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"valise/models"
+)
+
+// line is the leased hosts that wait for a place, and the places.
+type line struct {
+	healthy   bool
+	waiting   []*models.Host
+	places    chan struct{}
+	slow      chan struct{} // nil: no place is given up for being slow
+	freed     chan struct{}
+	most      int // hosts leased at once
+	recording chan struct{}
+}
+
+// advance gives free places to the hosts that wait, after leasing more when none does.
+// It returns how many it served.
+func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int {
+	free := cap(l.places) - len(l.places)
+	if free == 0 || l.slow != nil && len(l.slow) == cap(l.slow) {
+		return 0
+	}
+	if len(l.waiting) == 0 {
+		var err error
+		if l.waiting, err = c.lease(ctx, l); err != nil {
+			if ctx.Err() == nil {
+				c.Log.Error("deliveries: hosts cannot be leased", "err", err)
+				time.Sleep(time.Second)
+			}
+			return 0
+		}
+	}
+	hosts := l.waiting[:min(free, len(l.waiting))]
+	l.waiting = l.waiting[len(hosts):]
+	for _, h := range hosts {
+		l.places <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			place := newPlace(l.places, l.slow, l.freed)
+			defer place.leave()
+			last := func() {
+				l.recording <- struct{}{}
+				place.leave()
+			}
+			// An attempt under way ends by its own time limit, not with ctx.
+			if _, err := c.serve(context.WithoutCancel(ctx), h, func(r *result) error {
+				err := c.record(r)
+				if r.release {
+					<-l.recording
+				}
+				return err
+			}, last); err != nil && ctx.Err() == nil {
+				c.Log.Error("deliveries: a host cannot be served", "host", h.Host, "err", err)
+			}
+		}()
+	}
+	return len(hosts)
+}
+
+// lease takes hosts from the store. It asks before it writes: most of the time nothing
+// is due.
+func (c *Courier) lease(ctx context.Context, l *line) ([]*models.Host, error) {
+	now := models.At(c.Now())
+	due, err := models.HostsDue(ctx, c.Store.R, now, l.healthy)
+	if err != nil || !due {
+		return nil, err
+	}
+	return models.LeaseHosts(ctx, c.Store.W, c.Name, now, now.Add(leaseFor), l.healthy, l.most)
+}
+
+// place is one host's seat among those served at once. After slowAfter it moves to the
+// slow ones, so that a host which does not answer delays no other.
+type place struct {
+	mu          sync.Mutex
+	fast, slow  chan struct{}
+	freed       chan struct{}
+	timer       *time.Timer
+	inSlow, out bool
+}
+
+func newPlace(fast, slow, freed chan struct{}) *place {
+	p := &place{fast: fast, slow: slow, freed: freed}
+	if slow != nil {
+		p.timer = time.AfterFunc(slowAfter, p.move)
+	}
+	return p
+}
+
+func (p *place) move() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out {
+		return
+	}
+	select {
+	case p.slow <- struct{}{}:
+		p.inSlow = true
+		<-p.fast
+		p.signal()
+	default:
+	}
+}
+
+func (p *place) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out {
+		return
+	}
+	p.out = true
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if p.inSlow {
+		<-p.slow
+	} else {
+		<-p.fast
+	}
+	p.signal()
+}
+
+func (p *place) signal() {
+	select {
+	case p.freed <- struct{}{}:
+	default:
+	}
+}
