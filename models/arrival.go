@@ -80,13 +80,7 @@ func InsertArrivals(ctx context.Context, tx bun.Tx, rows []*Arrival) ([]Accepted
 		kept = append(kept, r)
 	}
 	fresh := make(map[[2]string]bool, len(kept))
-	// SQLite is quicker with one short statement, read once, for each row; PostgreSQL
-	// with one journey for all.
-	width := len(kept)
-	if !isPG(tx) {
-		width = 1
-	}
-	for part := range slices.Chunk(kept, width) {
+	for part := range slices.Chunk(kept, together(tx, len(kept), len(kept))) {
 		if err := insertArrivals(ctx, tx, part, fresh); err != nil {
 			return nil, err
 		}

@@ -270,6 +270,15 @@ func rebind(db bun.IDB, query string) string {
 	return b.String()
 }
 
+// together is how many of n rows one statement inserts: on PostgreSQL one journey
+// carries many; SQLite is quicker with one short statement, read once, for each.
+func together(db bun.IDB, n, most int) int {
+	if !isPG(db) {
+		return 1
+	}
+	return max(min(n, most), 1)
+}
+
 // places writes "(?,?,…),(?,?,…)" for rows of width columns.
 func places(rows, width int) string {
 	one := "(" + strings.TrimSuffix(strings.Repeat("?,", width), ",") + ")"

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -60,8 +61,7 @@ const deliveryColumns = 16
 func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
 	hosts := make([]iri.Host, 0, len(rows))
 	at := Never
-	for start := 0; start < len(rows); start += 500 {
-		chunk := rows[start:min(start+500, len(rows))]
+	for chunk := range slices.Chunk(rows, together(tx, len(rows), 500)) {
 		args := make([]any, 0, len(chunk)*deliveryColumns)
 		for _, r := range chunk {
 			if r.State == "" {

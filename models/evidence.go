@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"slices"
 
 	"github.com/uptrace/bun"
 
@@ -39,8 +40,7 @@ type Evidence struct {
 
 // InsertEvidence adds rows; a station is reached once, the first time counts.
 func InsertEvidence(ctx context.Context, tx bun.Tx, rows ...*Evidence) error {
-	for start := 0; start < len(rows); start += 500 {
-		chunk := rows[start:min(start+500, len(rows))]
+	for chunk := range slices.Chunk(rows, together(tx, len(rows), 500)) {
 		args := make([]any, 0, len(chunk)*8)
 		for _, e := range chunk {
 			args = append(args, string(e.Dispatch), e.Version, string(e.Addressee), e.Station, string(e.ByActor), int64(e.At), clip(e.Detail, 1000), e.Document)

@@ -92,3 +92,10 @@ func KeyDocument(ctx context.Context, db bun.IDB, digest string) ([]byte, error)
 	err := db.NewRaw(`SELECT document FROM key_documents WHERE digest = ?`, digest).Scan(ctx, &doc)
 	return doc, err
 }
+
+// HoldKeys puts every active key of a host's actors on hold, but the pinned one: each
+// becomes active again once its endorsement was seen.
+func HoldKeys(ctx context.Context, db bun.IDB, host iri.Host, pinned string) error {
+	_, err := db.NewRaw(`UPDATE keys SET state = 'held' WHERE state = 'active' AND public <> ? AND actor IN (SELECT iri FROM actors WHERE host = ? AND NOT local)`, pinned, host).Exec(ctx)
+	return err
+}

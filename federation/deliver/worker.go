@@ -29,7 +29,7 @@ const (
 	// roundsMost bounds how long one lease serves one host.
 	roundsMost = 16
 	// slowAfter is when a host that has not answered gives its place to another.
-	slowAfter = 300 * time.Millisecond
+	slowAfter = 50 * time.Millisecond
 	// slowMost bounds the hosts that are waited for beyond slowAfter.
 	slowMost = 512
 	// queueFactor is how many hosts for each place are leased at once.

@@ -70,12 +70,13 @@ func (v *Verifier) Request(ctx context.Context, r *http.Request, body []byte, qu
 		}
 	}
 	s, err := v.try(q, known, keyID)
-	if err != nil && !quiet && !errors.As(err, new(*policy.Refusal)) {
+	if (err != nil || s.Held) && !quiet && !errors.As(err, new(*policy.Refusal)) {
 		source, _, _ := net.SplitHostPort(r.RemoteAddr)
-		if again, rerr := v.Actors.Refetch(ctx, keyID, source); again {
-			if rerr != nil {
-				return nil, rerr
-			}
+		again, rerr := v.Actors.Refetch(ctx, keyID, source)
+		if rerr != nil && err != nil {
+			return nil, rerr
+		}
+		if again && rerr == nil {
 			if known, rerr = v.Actors.Key(ctx, keyID); rerr != nil {
 				return nil, rerr
 			}

@@ -19,6 +19,8 @@ type Rotation struct {
 	// Endorse signs a document with the old Ed25519 key, once more, in the same
 	// transaction: an instance's new key is believed through the old one.
 	Endorse func(doc []byte) ([]byte, error)
+	// Seal signs a document with the new key, which no other transaction sees yet.
+	Seal func(doc []byte) ([]byte, error)
 }
 
 // Rotate retires the actor's Ed25519 key in the caller's transaction and makes the
@@ -37,7 +39,7 @@ func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI
 	now = now.Truncate(time.Second)
 	old.State, old.RevokedAt, old.RevocationReason = models.KeyRetired, models.At(now), reason
 	if compromised {
-		old.State, old.RevokedAt = models.KeyCompromised, models.At(since.Truncate(time.Second))
+		old.State, old.RevokedAt = models.KeyCompromised, max(models.At(since.Truncate(time.Second)), old.CreatedAt)
 	}
 	next, err := k.Make(ctx, tx, actor, now)
 	if err != nil {
@@ -49,7 +51,11 @@ func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI
 	}
 	// The instance key's own entry is vouched for by that key: with it the old key
 	// endorses its successor, and who pinned the old one can follow.
+	// A compromised key vouches for nothing: only a person pins its successor.
 	var vouch sign.Signer = before
+	if compromised {
+		vouch = after
+	}
 	if instance != actor {
 		if vouch, err = k.Signer(ctx, tx, instance, sign.Ed25519, now); err != nil {
 			return nil, err
@@ -70,7 +76,9 @@ func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI
 	if err := models.SetKeyState(ctx, tx, old); err != nil {
 		return nil, err
 	}
-	return &Rotation{Old: old, New: next, Endorse: func(doc []byte) ([]byte, error) { return sign.Prove(doc, before, now) }}, nil
+	return &Rotation{Old: old, New: next,
+		Endorse: func(doc []byte) ([]byte, error) { return sign.Prove(doc, before, now) },
+		Seal:    func(doc []byte) ([]byte, error) { return sign.Prove(doc, after, now) }}, nil
 }
 
 // RotateRSA replaces the value behind the actor's fixed RSA key id. It returns a

@@ -221,7 +221,7 @@ func (a *Actors) learn(ctx context.Context, doc *vocab.Actor) error {
 			return &Error{Kind: KindWrongID, Op: "read actor", URL: doc.ID, Detail: string(owned) + " is of another origin"}
 		}
 	}
-	if peer, err := models.PeerByHost(ctx, a.store.R, doc.ID.Host()); err == nil && peer.State == models.PeerAccredited && peer.PinnedKey != "" && !a.endorsed(doc, peer.PinnedKey) {
+	if peer, err := models.PeerByHost(ctx, a.store.R, doc.ID.Host()); err == nil && peer.PinnedKey != "" && !a.endorsed(doc, peer.PinnedKey) {
 		if err := a.followPin(ctx, peer); err != nil {
 			return err
 		}

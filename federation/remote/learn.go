@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -23,7 +24,7 @@ func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, his
 	if err != nil && !models.NotFound(err) {
 		return err
 	}
-	pinned := err == nil && peer.State == models.PeerAccredited && peer.PinnedKey != ""
+	pinned := err == nil && peer.PinnedKey != ""
 	endorsed := !pinned || a.endorsed(doc, peer.PinnedKey)
 	known, err := models.KeysOf(ctx, tx, doc.ID)
 	if err != nil {
@@ -239,7 +240,9 @@ func (a *Actors) history(ctx context.Context, doc *vocab.Actor) ([]retired, erro
 			continue
 		}
 		if doc.ID == doc.InstanceActor {
-			vouchers = map[string]string{string(k.ID): k.PublicKeyMultibase}
+			// Its own last word, or, for a compromised key, its successor's alone.
+			vouchers = maps.Clone(trusted)
+			vouchers[string(k.ID)] = k.PublicKeyMultibase
 		}
 		if !provenBy(entry.Raw(), trusted) || !provenBy(item.Raw(), vouchers) {
 			continue

@@ -63,6 +63,18 @@ func (a *Actors) VerifyProof(ctx context.Context, doc []byte, owner iri.IRI, rec
 			fault = &ProofFault{Code: "bad-proof", Detail: err.Error()}
 			continue
 		}
+		if c.State == models.KeyHeld {
+			// Its endorsement may be there by now; once in five minutes it is looked for.
+			if again, err := a.Refetch(ctx, method, "endorsement"); again && err == nil {
+				if known, err = a.Key(ctx, method); err == nil {
+					for _, now := range known.Candidates {
+						if now.ID == c.ID && now.Type == sign.Ed25519 && sign.VerifyProof(doc, edKey(now)) == nil {
+							c = now
+						}
+					}
+				}
+			}
+		}
 		return checkLifetime(c, proof.Created, recorded, a.now())
 	}
 	return fault

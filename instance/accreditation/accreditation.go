@@ -178,6 +178,11 @@ func (s *Accreditation) Accept(ctx context.Context, by, hostname string, t Terms
 		if err := models.SavePeer(ctx, tx, peer); err != nil {
 			return err
 		}
+		// What was believed of this host before anybody compared its key has to show
+		// the endorsement of the pinned one at its next use.
+		if err := models.HoldKeys(ctx, tx, host, peer.PinnedKey); err != nil {
+			return err
+		}
 		if !peer.ProposedByUs {
 			if err := s.answer(ctx, tx, id, peer, actor, true, "", now); err != nil {
 				return err

@@ -4,6 +4,7 @@ package checks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -89,7 +90,10 @@ func (c *Checks) proofs(ctx context.Context) ([]Finding, error) {
 			if d.Community != "" {
 				recorded = min(recorded, d.DistributedAt) // by the Group's announcement
 			}
-			if err := c.Actors.VerifyProof(ctx, d.Document, d.Author, recorded.Time()); err != nil {
+			var fault *remote.ProofFault
+			// That a key was compromised later changes what a seal proves, not whether the
+			// state is whole.
+			if err := c.Actors.VerifyProof(ctx, d.Document, d.Author, recorded.Time()); err != nil && !(errors.As(err, &fault) && fault.Code == "compromised-key") {
 				out = append(out, Finding{"sealed by its author", string(d.IRI), err.Error()})
 			}
 		}

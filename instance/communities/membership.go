@@ -110,6 +110,9 @@ func (s *Communities) answerFollow(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		return err
 	}
 	us, err := models.ActorByIRI(ctx, tx, group)
+	if models.NotFound(err) || err == nil && !us.Local {
+		return &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s, which is to be followed, is nobody here", group)}
+	}
 	if err != nil {
 		return fmt.Errorf("answer the follow of %s: %w", group, err)
 	}

@@ -16,8 +16,9 @@ import (
 // Fetcher gets a file from a URL, signed by an actor of ours, at most limit bytes.
 type Fetcher func(ctx context.Context, url, signer iri.IRI, limit int64, w io.Writer) error
 
-// attachmentTries is how often a file is asked for before it is given up.
-const attachmentTries = 8
+// attachmentTries is how often a file is asked for before it is given up: soon at first,
+// since the community's host may be fetching it itself, then for some hours.
+const attachmentTries = 14
 
 // FetchMissing gets attachments that are announced but not here: from the community's
 // host first, then from the author's. Size and digest are checked before anything is
@@ -33,7 +34,7 @@ func (s *Dispatches) FetchMissing(ctx context.Context) (int, error) {
 		if err := s.fetchOne(ctx, a); err != nil {
 			a.Attempts++
 			a.Reason = err.Error()
-			a.NextAt = s.now().Add(time.Minute << min(a.Attempts, 8))
+			a.NextAt = s.now().Add(time.Second << min(a.Attempts-1, 12))
 			var e *remote.Error
 			refused := errors.Is(err, files.ErrDigest) || errors.Is(err, files.ErrTooLarge) || errors.As(err, &e) && e.Kind == remote.KindTooLarge
 			if refused || a.Attempts >= attachmentTries {

@@ -64,10 +64,13 @@ func (k *Keys) Rotate(ctx context.Context, by string, actor iri.IRI, reason stri
 		if err != nil {
 			return err
 		}
-		if actor == own {
-			doc, err = rotation.Endorse(doc)
-		} else {
+		switch {
+		case actor != own:
 			doc, err = k.Ring.Prove(ctx, tx, own, doc, now)
+		case compromised:
+			doc, err = rotation.Seal(doc) // peers hold it until their operators pin it
+		default:
+			doc, err = rotation.Endorse(doc)
 		}
 		if err != nil {
 			return err

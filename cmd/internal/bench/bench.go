@@ -81,4 +81,5 @@ type bench struct {
 	sink      *sink
 	databases []string
 	folders   int
+	cold      *distribution // the first of the fan-out that was measured last
 }

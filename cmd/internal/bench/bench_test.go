@@ -26,7 +26,7 @@ var expected = map[string][]string{
 	"apply-50k":      {"rate", "rows_before", "rate_to_apply"},
 	"fanout-ed25519": {"rate", "limit_rate", "ratio", "hosts"},
 	"fanout-rsa":     {"rate", "limit_rate", "ratio"},
-	"fanout-faulty":  {"rate", "rate_to_healthy"},
+	"fanout-faulty":  {"rate", "p50_ms", "p50_all_healthy_ms"},
 	"fetch":          {"rate", "limit_rate", "ratio"},
 }
 

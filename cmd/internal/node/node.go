@@ -149,6 +149,9 @@ func Open(ctx context.Context, cfg config.Config, o Outside) (n *Node, err error
 	if n.Own, err = hostOf(cfg, row, fresh); err != nil {
 		return n, err
 	}
+	if fresh && cfg.Host == "" && n.Store.Postgres() {
+		return n, errors.New("this PostgreSQL database is empty and no host is set: set host, or run valise instance init --host NAME; the name is part of every id and cannot be changed")
+	}
 	n.Rules = iri.RulesFor(n.Own)
 	n.Config.Host = string(n.Own)
 	if err := n.Config.Validate(); err != nil {

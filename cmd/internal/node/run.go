@@ -19,7 +19,7 @@ const (
 	idle = 2 * time.Second
 	// maintainEvery is how often terms, gaps and missing files are looked at when no
 	// arrival was applied.
-	maintainEvery = 5 * time.Second
+	maintainEvery = time.Second
 	// watchEvery is how often late dispatches are looked for and old ids forgotten.
 	watchEvery = time.Minute
 )

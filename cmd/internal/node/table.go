@@ -44,25 +44,35 @@ func (n *Node) table() inbox.Table {
 
 // owners are the actors of ours that an arrival is for: the inbox's owner, or for the
 // shared inbox everybody of ours among the recipients.
-func (n *Node) owners(a *inbox.Arrival) []iri.IRI {
+func (n *Node) owners(ctx context.Context, tx bun.Tx, a *inbox.Arrival) ([]iri.IRI, error) {
 	shared := iri.IRI(n.Own.Base() + "/inbox")
 	if a.Row.Inbox != shared {
-		return []iri.IRI{iri.IRI(strings.TrimSuffix(string(a.Row.Inbox), "/inbox"))}
+		return []iri.IRI{iri.IRI(strings.TrimSuffix(string(a.Row.Inbox), "/inbox"))}, nil
 	}
 	var out []iri.IRI
 	for _, id := range slices.Concat(a.Activity.To, a.Activity.Cc) {
-		if id.Host() == n.Own && !strings.HasSuffix(string(id), "/followers") && !slices.Contains(out, id) {
+		if id.Host() != n.Own || strings.HasSuffix(string(id), "/followers") || slices.Contains(out, id) {
+			continue
+		}
+		actor, err := models.ActorByIRI(ctx, tx, id)
+		if err != nil && !models.NotFound(err) {
+			return nil, err
+		}
+		if err == nil && actor.Local {
 			out = append(out, id)
 		}
 	}
-	return out
+	return out, nil
 }
 
 func isGroup(id iri.IRI) bool { return strings.HasPrefix(id.Path(), "/g/") }
 
 // each applies an arrival for each owner: Groups with one function, others with another.
-func (n *Node) each(a *inbox.Arrival, group, other func(owner iri.IRI) error) error {
-	owners := n.owners(a)
+func (n *Node) each(ctx context.Context, tx bun.Tx, a *inbox.Arrival, group, other func(owner iri.IRI) error) error {
+	owners, err := n.owners(ctx, tx, a)
+	if err != nil {
+		return err
+	}
 	if len(owners) == 0 {
 		return &policy.Refusal{Code: "not-addressed", Detail: "nobody here is among its recipients"}
 	}
@@ -79,7 +89,7 @@ func (n *Node) each(a *inbox.Arrival, group, other func(owner iri.IRI) error) er
 }
 
 func (n *Node) dispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error {
-	return n.each(a, func(owner iri.IRI) error { return n.Communities.ReceivePost(ctx, tx, a, owner) },
+	return n.each(ctx, tx, a, func(owner iri.IRI) error { return n.Communities.ReceivePost(ctx, tx, a, owner) },
 		func(owner iri.IRI) error { return n.Dispatches.ReceiveDirect(ctx, tx, a, owner) })
 }
 
@@ -87,12 +97,12 @@ func (n *Node) deletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error 
 	if a.Activity.ObjectID == a.Activity.Actor {
 		return nil // an account that closes itself; its memberships end by their terms
 	}
-	return n.each(a, func(owner iri.IRI) error { return n.Communities.ReceivePost(ctx, tx, a, owner) },
+	return n.each(ctx, tx, a, func(owner iri.IRI) error { return n.Communities.ReceivePost(ctx, tx, a, owner) },
 		func(owner iri.IRI) error { return n.Dispatches.ReceiveDelete(ctx, tx, a, owner) })
 }
 
 func (n *Node) note(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error {
-	return n.each(a, func(owner iri.IRI) error { return n.Communities.ReceiveNote(ctx, tx, a, owner) }, func(owner iri.IRI) error {
+	return n.each(ctx, tx, a, func(owner iri.IRI) error { return n.Communities.ReceiveNote(ctx, tx, a, owner) }, func(owner iri.IRI) error {
 		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: owner, Kind: "direct note", Subject: string(a.Activity.ObjectID), Detail: "from " + string(a.Activity.Actor), CreatedAt: models.At(a.Now)})
 	})
 }
