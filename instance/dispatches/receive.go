@@ -340,7 +340,7 @@ func (s *Dispatches) ReceiveReceipt(ctx context.Context, tx bun.Tx, a *inbox.Arr
 	if r.Kind != vocab.ReceiptErased && r.ObjectDigest != d.Digest {
 		return true, &policy.Refusal{Code: "wrong-digest", Detail: fmt.Sprintf("the receipt is for other content than version %d of %s", d.Version, d.IRI)}
 	}
-	if ok, err := s.mayReceipt(ctx, tx, d, r.Actor); err != nil || !ok {
+	if ok, err := s.mayReceipt(ctx, tx, d, r.Actor, a.Row.Actor); err != nil || !ok {
 		if err == nil {
 			err = &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s is no addressee of %s", r.Actor, d.IRI)}
 		}
@@ -360,8 +360,9 @@ func (s *Dispatches) ReceiveReceipt(ctx context.Context, tx bun.Tx, a *inbox.Arr
 }
 
 // mayReceipt tells whether the actor may acknowledge the dispatch: an addressee, a
-// member of its community, or the instance actor of a host that has one of those.
-func (s *Dispatches) mayReceipt(ctx context.Context, tx bun.Tx, d *models.Dispatch, actor iri.IRI) (bool, error) {
+// member of its community, or the instance actor of a host that has one of those. via is
+// who brought the receipt: for a community elsewhere, its Group alone knows the members.
+func (s *Dispatches) mayReceipt(ctx context.Context, tx bun.Tx, d *models.Dispatch, actor, via iri.IRI) (bool, error) {
 	to, err := models.AddresseesOf(ctx, tx, d.IRI)
 	if err != nil {
 		return false, err
@@ -376,7 +377,7 @@ func (s *Dispatches) mayReceipt(ctx context.Context, tx bun.Tx, d *models.Dispat
 		return false, nil
 	}
 	if d.Community.Host() != s.Own {
-		return true, nil // passed on by the Group, which knows its members
+		return via == d.Community, nil
 	}
 	return models.EverMember(ctx, tx, d.Community, actor, actor.Host())
 }

@@ -184,7 +184,9 @@ func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
 		switch peer.State {
 		case models.PeerAccredited:
 		case models.PeerGuest:
-			if ok, err := models.GuestKnown(ctx, tx, a.Actor); err != nil || !ok {
+			if ok, err := s.guestKnown(ctx, tx, p.office.IRI, a.Actor); err != nil {
+				return err
+			} else if !ok {
 				return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is known here only through an invitation, and %s is not who was invited", a.Host, a.Actor)}
 			}
 		default:
@@ -203,6 +205,19 @@ func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
 		}
 	}
 	return nil
+}
+
+// guestKnown tells whether a guest instance's actor is one that we invited, or a
+// community of its own that the office has joined.
+func (s *Dispatches) guestKnown(ctx context.Context, tx bun.Tx, office, actor iri.IRI) (bool, error) {
+	if ok, err := models.GuestKnown(ctx, tx, actor); err != nil || ok {
+		return ok, err
+	}
+	m, err := models.MemberOf(ctx, tx, actor, office)
+	if models.NotFound(err) {
+		return false, nil
+	}
+	return err == nil && m.State == models.MemberActive, err
 }
 
 func (s *Dispatches) guardLocal(ctx context.Context, tx bun.Tx, p *prepared, a models.Addressee) error {

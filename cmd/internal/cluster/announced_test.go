@@ -10,6 +10,7 @@ import (
 	"valise/cmd/internal/cluster"
 	"valise/federation/sign"
 	"valise/federation/vocab"
+	"valise/instance/communities"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -278,6 +279,47 @@ func TestTheSameIDWithOtherBytes(t *testing.T) {
 	})
 	if digest() != was {
 		t.Error("the dispatch has changed")
+	}
+	s.Check()
+}
+
+// A receipt counts for the board of a dispatch if an addressee signed it, or the Group
+// that distributed it passed it on; nobody else knows who is a member.
+func TestForgedReceiptsAreSetAside(t *testing.T) {
+	s := &trap{court: newCourt(t)}
+	s.o.accredit(ministry)
+	ctx := context.Background()
+	group := s.o.figure(models.TypeGroup, "/g/passing")
+	com, err := s.Nodes[embassy].Communities.Open(ctx, s.boris, communities.Opening{Office: s.post, Username: "water", Name: "Water", Charter: "Water.", Ceiling: "UNCLASSIFIED"})
+	cluster.Must(t, err)
+	i, err := s.Nodes[embassy].Communities.Invite(ctx, s.boris, com.IRI, communities.Invitation{Who: string(s.desk), Role: models.RoleMember, HistoryDays: -1})
+	cluster.Must(t, err)
+	s.Settle()
+	cluster.Must(t, s.Nodes[ministry].Communities.Accept(ctx, s.anna, i.IRI))
+	s.Settle()
+	d := s.postIn(com.IRI)
+	board := func() int { return len(stations(t, s.Cluster, ministry, d.IRI)) }
+	was := board()
+	receipt := func(kind string) []byte {
+		return s.sealed(s.office, vocab.Receipt{Envelope: s.o.envelope(s.office, string(s.desk)), Kind: kind, Object: d.Activity, ObjectDigest: d.Digest}.Encode())
+	}
+	for _, kind := range []string{vocab.ReceiptDelivered, vocab.ReceiptErased, vocab.ReceiptRead} {
+		direct, passed := receipt(kind), s.sealed(group, vocab.Announce{Envelope: s.o.envelope(group, string(s.desk)), Object: receipt(kind)}.Encode())
+		for name, c := range map[string]struct {
+			by   *figure
+			body []byte
+		}{"directly": {s.office, direct}, "by another Group": {group, passed}} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				s.o.send(c.by, s.inbox(s.desk), c.body).mustBe(t, 202, "")
+				s.Settle()
+				act, err := vocab.ParseActivity(c.body, iri.Rules{})
+				cluster.Must(t, err)
+				s.aside(t, ministry, act.ID, "not-addressed")
+				if board() != was {
+					t.Errorf("the board shows %v", stations(t, s.Cluster, ministry, d.IRI))
+				}
+			})
+		}
 	}
 	s.Check()
 }

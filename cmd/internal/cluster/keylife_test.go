@@ -9,7 +9,6 @@ import (
 	"valise/cmd/internal/cluster"
 	"valise/federation/sign"
 	"valise/federation/vocab"
-	"valise/instance/accreditation"
 	"valise/instance/queues"
 	"valise/models"
 	"valise/models/iri"
@@ -125,7 +124,6 @@ func TestUnendorsedKeysAreSetAside(t *testing.T) {
 	held := s.o.create(s.office, d)
 	mark := s.j.mark()
 	s.o.send(s.office, s.inbox(s.desk), held).mustBe(t, 202, "")
-	plain := s.raw("", "")
 	s.Settle()
 	act, err := vocab.ParseActivity(held, iri.Rules{})
 	cluster.Must(t, err)
@@ -142,7 +140,6 @@ func TestUnendorsedKeysAreSetAside(t *testing.T) {
 	if !found {
 		t.Error("no notice tells the operator of the new key")
 	}
-	_ = plain
 	t.Run("an operator who has pinned nothing gains nothing by a retry", func(t *testing.T) {
 		cluster.Must(t, q.RetryArrival(ctx, "test", a.ID))
 		s.Settle()
@@ -231,6 +228,5 @@ func TestEndorsedInstanceKeysAreFollowed(t *testing.T) {
 		t.Error("the word of a compromised key was taken")
 	}
 	cluster.Must(t, m.Accreditation.Pin(ctx, "test", string(outlawHost), sign.Fingerprint(s.o.instance.public())))
-	_ = accreditation.Terms{}
 	s.Check()
 }

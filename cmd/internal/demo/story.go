@@ -19,7 +19,7 @@ import (
 // accounts are who takes part. Offices bear the names of real posts; people bear the
 // names of their functions.
 var accounts = []struct{ at, user, name, what string }{
-	{"ministry", "desk.officer", "Desk officer, Turkey", "drafts and reads for the Department of State"},
+	{"ministry", "desk-officer", "Desk officer, Turkey", "drafts and reads for the Department of State"},
 	{"ministry", "director", "Country Director, Turkey", "clears and releases"},
 	{"embassy", "counsellor", "Counsellor", "drafts, registers and takes for action for the Embassy Ankara"},
 	{"embassy", "ambassador", "Ambassador", "releases; organises the community"},
@@ -61,9 +61,6 @@ func (p *party) do(ctx context.Context, method, path string, in, out any) error 
 	return nil
 }
 
-// user is the account name as stored: WebFinger names have no dots here.
-func user(name string) string { return strings.ReplaceAll(name, ".", "-") }
-
 func (s *story) people(ctx context.Context) error {
 	for _, o := range []struct {
 		at    *party
@@ -78,7 +75,7 @@ func (s *story) people(ctx context.Context) error {
 		}
 	}
 	for _, a := range accounts {
-		if err := s.parties[a.at].do(ctx, http.MethodPost, "/persons", machine.NewPerson{Username: user(a.user), Name: a.name}, nil); err != nil {
+		if err := s.parties[a.at].do(ctx, http.MethodPost, "/persons", machine.NewPerson{Username: a.user, Name: a.name}, nil); err != nil {
 			return err
 		}
 	}
