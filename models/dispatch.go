@@ -99,7 +99,7 @@ func InsertDispatch(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 	}
 	d.Latest = d.Version > have
 	if d.Latest && have > 0 {
-		if _, err := tx.NewRaw(`UPDATE dispatches SET latest = FALSE WHERE iri = ? AND latest`, d.IRI).Exec(ctx); err != nil {
+		if _, err := tx.NewRaw(`UPDATE dispatches SET latest = FALSE WHERE iri = ? AND latest AND version < ?`, d.IRI, d.Version).Exec(ctx); err != nil {
 			return false, err
 		}
 	}
