@@ -104,26 +104,52 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 		}
 		return false, nil
 	}
+	if !d.Latest {
+		if err := s.precedes(ctx, tx, d); err != nil {
+			return false, err
+		}
+	}
 	return true, s.keepParts(ctx, tx, w)
+}
+
+// precedes holds a version that comes after its correction to what that replaced.
+func (s *Dispatches) precedes(ctx context.Context, tx bun.Tx, d *models.Dispatch) error {
+	next, err := models.DispatchVersion(ctx, tx, d.IRI, d.Version+1)
+	if models.NotFound(err) || err == nil && next.Document == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	doc, err := vocab.ParseJSON(next.Document)
+	if err != nil {
+		return err
+	}
+	if was, _ := doc.Get("previousVersion").Str(); was != d.Digest || next.Author != d.Author {
+		return &policy.Refusal{Code: "wrong-previous", Detail: fmt.Sprintf("version %d of %s replaced other content than this", next.Version, d.IRI)}
+	}
+	return nil
 }
 
 // ErrWithdrawn says that a dispatch was withdrawn before this version of it came: its
 // bytes do not stay either, and nobody is told.
 var ErrWithdrawn = errors.New("the dispatch was withdrawn before it came")
 
-// standing looks for a tombstone in the place of the dispatch, whatever its version. One
-// that was laid before anything came counts only if the author laid it.
+// standing looks for what stands in the place of the dispatch, whatever its version:
+// one of another author, or a tombstone. One that was laid before anything came counts only if the author laid it.
 func (s *Dispatches) standing(ctx context.Context, tx bun.Tx, a *inbox.Arrival, w *vocab.Dispatch) error {
 	have, err := models.DispatchByIRI(ctx, tx, w.ID)
-	if models.NotFound(err) || err == nil && have.State != models.DispatchWithdrawn {
-		return nil
-	}
+	gone := err == nil && have.State == models.DispatchWithdrawn
 	switch {
+	case models.NotFound(err):
+		return nil
 	case err != nil:
 		return err
+	case have.Author == w.AttributedTo && !gone:
+		return nil
 	case have.Author == w.AttributedTo:
 		return errors.Join(models.EraseArrivalBody(ctx, tx, a.Row.ID), ErrWithdrawn)
-	case have.Digest == "":
+	case gone && have.Digest == "":
 		s.Log.Warn("a withdrawal by another than the author is void", "dispatch", w.ID, "by", have.Author, "author", w.AttributedTo)
 		return models.LiftTombstone(ctx, tx, w.ID)
 	}
@@ -139,7 +165,7 @@ func (s *Dispatches) follows(ctx context.Context, tx bun.Tx, r *Received) error 
 	}
 	before, err := models.DispatchVersion(ctx, tx, w.ID, w.Version-1)
 	if models.NotFound(err) {
-		return fmt.Errorf("version %d of %s: %w", w.Version-1, w.ID, inbox.Early)
+		return nil // replaced while we were away, or before a member's window: it stands for itself
 	}
 	if err != nil {
 		return err

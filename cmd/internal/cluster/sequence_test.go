@@ -11,6 +11,8 @@ import (
 	"valise/cmd/internal/cluster"
 	"valise/federation/sign"
 	"valise/federation/vocab"
+	"valise/instance/communities"
+	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -245,5 +247,89 @@ func TestForeignWithdrawals(t *testing.T) {
 	if _, err := s.Nodes[ministry].Dispatches.Show(ctx, s.anna, string(d.ID)); err != nil {
 		t.Errorf("the dispatch is gone: %v", err)
 	}
+	for _, version := range []int64{2, 3} {
+		x := *d
+		x.AttributedTo, x.Version, x.Updated, x.Name = colleague.id, version, s.Clock.Now().Add(time.Minute), "Taken over"
+		body := s.o.create(colleague, &x)
+		s.o.send(colleague, s.inbox(s.desk), body).mustBe(t, 202, "")
+		s.Settle()
+		act, err := vocab.ParseActivity(body, iri.Rules{})
+		cluster.Must(t, err)
+		s.aside(t, ministry, act.ID, "foreign-owner")
+	}
+	// Nor does a correction that replaces other content, before or after it.
+	for version, previous := range map[int64]string{2: "zQmother"} {
+		x := *d
+		x.Version, x.Updated, x.PreviousVersion = version, s.Clock.Now().Add(time.Minute), previous
+		body := s.o.create(s.office, &x)
+		s.o.send(s.office, s.inbox(s.desk), body).mustBe(t, 202, "")
+		s.Settle()
+		act, err := vocab.ParseActivity(body, iri.Rules{})
+		cluster.Must(t, err)
+		s.aside(t, ministry, act.ID, "wrong-previous")
+	}
+	late := s.o.article(s.office, s.desk, nil)
+	two := *late
+	two.Version, two.Updated, two.PreviousVersion = 2, s.Clock.Now().Add(time.Minute), "zQmother"
+	s.o.send(s.office, s.inbox(s.desk), s.o.create(s.office, &two)).mustBe(t, 202, "")
+	first := s.o.create(s.office, late)
+	s.o.send(s.office, s.inbox(s.desk), first).mustBe(t, 202, "")
+	s.Settle()
+	act, err = vocab.ParseActivity(first, iri.Rules{})
+	cluster.Must(t, err)
+	s.aside(t, ministry, act.ID, "wrong-previous")
 	s.Check()
+}
+
+// A correction stands for itself where its predecessor never came: it was replaced in
+// the queue of a peer that was away, or lies before a member's window.
+func TestCorrectionsWithoutTheirPredecessor(t *testing.T) {
+	ctx := context.Background()
+	corrected := func(c *cluster.Cluster, h iri.Host, person, office iri.IRI, d *models.Dispatch, content dispatches.Content) *models.Dispatch {
+		content.ChangeNote = "The date."
+		draft, err := c.Nodes[h].Dispatches.NewDraft(ctx, person, office, &content, d.IRI)
+		cluster.Must(t, err)
+		two, err := c.Nodes[h].Dispatches.Release(ctx, person, draft.ID, 1)
+		cluster.Must(t, err)
+		return two
+	}
+	t.Run("a peer that was away", func(t *testing.T) {
+		s := newCourt(t)
+		s.Send(ministry, s.anna, s.desk, cable("Before", s.post))
+		s.Settle()
+		s.Stop(embassy)
+		d := s.Send(ministry, s.anna, s.desk, cable("First", s.post))
+		s.Settle()
+		two := corrected(s.Cluster, ministry, s.anna, s.desk, d, cable("Second", s.post))
+		s.Settle()
+		s.Start(embassy)
+		s.Clock.Forward(2 * time.Hour)
+		s.Settle()
+		v, err := s.Nodes[embassy].Dispatches.Show(ctx, s.boris, string(d.IRI))
+		if err != nil || v.Dispatch.Version != 2 || v.Dispatch.Digest != two.Digest {
+			t.Errorf("the embassy has %v: %v", v, err)
+		}
+		s.Check()
+	})
+	t.Run("before a member's window", func(t *testing.T) {
+		s := newThree(t)
+		d := s.post1(t, "First")
+		s.Settle()
+		s.Clock.Forward(time.Minute)
+		i, err := s.Nodes[embassy].Communities.Invite(ctx, s.boris, s.community, communities.Invitation{Who: string(s.expert), HistoryDays: 0})
+		cluster.Must(t, err)
+		s.Settle()
+		cluster.Must(t, s.Nodes[institute].Communities.Accept(ctx, s.expert, i.IRI))
+		s.Settle()
+		content := cable("Second")
+		content.Marking, content.Community = "UNCLASSIFIED", s.community
+		two := corrected(s.Cluster, ministry, s.anna, s.desk, d, content)
+		s.Settle()
+		v, err := s.Nodes[institute].Dispatches.Show(ctx, s.expert, string(d.IRI))
+		if err != nil || v.Dispatch.Digest != two.Digest || len(v.Versions) != 1 {
+			t.Errorf("the guest has %v: %v", v, err)
+			explain(t, s.Cluster, d.IRI)
+		}
+		s.Check()
+	})
 }
