@@ -129,38 +129,6 @@ type LogEntry struct {
 	At            Time
 }
 
-// Comment is a note in a community. For a guest on other software the Group writes
-// it, and AttestedFor names her.
-type Comment struct {
-	bun.BaseModel `bun:"table:comments,alias:d"`
-
-	IRI           iri.IRI `bun:",pk"`
-	Community     iri.IRI
-	Dispatch      iri.IRI
-	Author        iri.IRI
-	AttestedFor   iri.IRI
-	Content       string
-	Document      []byte
-	MarkingRank   int64
-	State         string // "shown" or "erased"
-	PublishedAt   Time
-	DistributedAt Time
-}
-
-// Bulletin is one Form B rendering at one inbox.
-type Bulletin struct {
-	bun.BaseModel `bun:"table:bulletins"`
-
-	IRI         iri.IRI `bun:",pk"`
-	Community   iri.IRI
-	ObjectID    iri.IRI
-	Host        iri.Host
-	Inbox       iri.IRI
-	CreateID    iri.IRI
-	PublishedAt Time
-	State       string // "sent" or "deleted"
-}
-
 // CommunityByIRI returns NotFound for one that we neither run nor have joined.
 func CommunityByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Community, error) {
 	c := new(Community)
@@ -339,82 +307,6 @@ func ContiguousSequence(ctx context.Context, db bun.IDB, community iri.IRI) (las
 	return last, err
 }
 
-// InsertComment adds a comment; one that is there stays as it is.
-func InsertComment(ctx context.Context, db bun.IDB, c *Comment) (bool, error) {
-	res, err := db.NewInsert().Model(c).On("CONFLICT (iri) DO NOTHING").Exec(ctx)
-	if err != nil {
-		return false, err
-	}
-	n, err := res.RowsAffected()
-	return n == 1, err
-}
-
-// CommentByIRI returns one comment.
-func CommentByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Comment, error) {
-	c := new(Comment)
-	err := db.NewSelect().Model(c).Where("iri = ?", id).Scan(ctx)
-	return c, err
-}
-
-// CommentsIn lists a community's comments, oldest first.
-func CommentsIn(ctx context.Context, db bun.IDB, community iri.IRI, after Time, limit int) ([]*Comment, error) {
-	var rows []*Comment
-	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("published_at > ?", after).
-		OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
-// EraseComment erases a comment's text and keeps its row.
-func EraseComment(ctx context.Context, db bun.IDB, id iri.IRI) error {
-	_, err := db.NewRaw(`UPDATE comments SET state = 'erased', content = '', document = NULL WHERE iri = ?`, id).Exec(ctx)
-	return err
-}
-
-// InsertBulletins adds renderings.
-func InsertBulletins(ctx context.Context, db bun.IDB, rows []*Bulletin) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	_, err := db.NewInsert().Model(&rows).On("CONFLICT (iri) DO NOTHING").Exec(ctx)
-	return err
-}
-
-// BulletinsOf lists the renderings of one object.
-func BulletinsOf(ctx context.Context, db bun.IDB, object iri.IRI) ([]*Bulletin, error) {
-	var rows []*Bulletin
-	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).Limit(10000).Scan(ctx)
-	return rows, err
-}
-
-// BulletinDeliveries lists the deliveries of a community's own posts about an object
-// (Form B), in any state, oldest first.
-func BulletinDeliveries(ctx context.Context, db bun.IDB, object, community iri.IRI) ([]*Delivery, error) {
-	var rows []*Delivery
-	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).Where("actor = ?", community).Where("type IN ('Create', 'Update', 'Delete')").
-		OrderBy("id", bun.OrderAsc).Limit(100000).Scan(ctx)
-	return rows, err
-}
-
-// CancelBulletins ends what has not left yet of a community's own posts about an object.
-func CancelBulletins(ctx context.Context, db bun.IDB, object, community iri.IRI, reason string, now Time) error {
-	_, err := db.NewRaw(`UPDATE deliveries SET state = 'cancelled', reason = ?, finished_at = ? WHERE object_id = ? AND actor = ? AND type IN ('Create', 'Update') AND state = 'pending'`,
-		reason, now, object, community).Exec(ctx)
-	return err
-}
-
-// BulletinByIRI returns one rendering.
-func BulletinByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Bulletin, error) {
-	b := new(Bulletin)
-	err := db.NewSelect().Model(b).Where("iri = ?", id).Scan(ctx)
-	return b, err
-}
-
-// MarkBulletinsDeleted records that the deletion of an object's bulletins is queued.
-func MarkBulletinsDeleted(ctx context.Context, db bun.IDB, object iri.IRI) error {
-	_, err := db.NewRaw(`UPDATE bulletins SET state = 'deleted' WHERE object_id = ?`, object).Exec(ctx)
-	return err
-}
-
 // GuestKnown tells whether an actor of a guest instance is one that we invited: a
 // guest's standing is good for the invited actor alone.
 func GuestKnown(ctx context.Context, db bun.IDB, actor iri.IRI) (bool, error) {
@@ -432,13 +324,6 @@ func EverMember(ctx context.Context, db bun.IDB, community, actor iri.IRI, host 
 	return q.Where("actor = ?", actor).Exists(ctx)
 }
 
-// CommentsOn lists the comments on one dispatch, oldest first.
-func CommentsOn(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([]*Comment, error) {
-	var rows []*Comment
-	err := db.NewSelect().Model(&rows).Where("dispatch = ?", dispatch).OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
 // NarrowMembers brings every member's ceiling down to the community's.
 func NarrowMembers(ctx context.Context, db bun.IDB, community iri.IRI, ceiling int64) error {
 	_, err := db.NewRaw(`UPDATE members SET ceiling = ? WHERE community = ? AND ceiling > ?`, ceiling, community, ceiling).Exec(ctx)
@@ -451,14 +336,6 @@ func CommunitiesOf(ctx context.Context, db bun.IDB, actors []iri.IRI, after iri.
 	err := db.NewSelect().Model(&rows).Where("iri > ?", after).
 		Where("iri IN (SELECT m.community FROM members AS m WHERE m.actor IN (?) AND m.state <> 'reserved')", bun.List(actors)).
 		OrderBy("iri", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
-// CommentsWhere lists comments that a condition of models/audience admits, oldest first.
-func CommentsWhere(ctx context.Context, db bun.IDB, cond string, args []any, community iri.IRI, limit int) ([]*Comment, error) {
-	var rows []*Comment
-	err := db.NewSelect().Model(&rows).Where("d.community = ?", community).Where("d.state = 'shown'").Where(cond, args...).
-		OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
 	return rows, err
 }
 
