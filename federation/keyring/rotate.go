@@ -80,29 +80,3 @@ func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI
 		Endorse: func(doc []byte) ([]byte, error) { return sign.Prove(doc, before, now) },
 		Seal:    func(doc []byte) ([]byte, error) { return sign.Prove(doc, after, now) }}, nil
 }
-
-// RotateRSA replaces the value behind the actor's fixed RSA key id. It returns a
-// signer with the old key: a peer must see the actor's Update signed by it before the
-// new key is used there. Without an RSA key there is nothing to do: nil, nil.
-func (k *Keyring) RotateRSA(ctx context.Context, actor iri.IRI, now time.Time) (sign.Signer, error) {
-	old, err := models.ActiveKey(ctx, k.store.R, actor, string(sign.RSA))
-	if models.NotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	before, err := k.unseal(old)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := k.makeRSA(ctx, actor, now); err != nil {
-		return nil, err
-	}
-	old.State, old.RevokedAt = models.KeyRetired, models.At(now)
-	if err := models.SetKeyState(ctx, k.store.W, old); err != nil {
-		return nil, err
-	}
-	k.Forget()
-	return before, nil
-}
