@@ -1,0 +1,241 @@
+package page
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"maps"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/microcosm-cc/bluemonday"
+
+	"valise/models"
+	"valise/models/iri"
+)
+
+// Page is what a handler hands to Render.
+type Page struct {
+	Name  string // "area/file"
+	Title string
+	// Nav is the current place of the masthead: correspondence, drafts, communities,
+	// search, directory, operator; "" for none.
+	Nav string
+	// At is the current link of the rail.
+	At string
+	// Highest is the rank of the highest marking on the page, shown at its head and foot;
+	// 0 for none.
+	Highest int64
+	// Bare pages have no masthead: signing in, setting up.
+	Bare bool
+	// Wide pages have no rail.
+	Wide bool
+	Data any
+}
+
+// view is the dot of every template.
+type view struct {
+	Page
+	Lang, Dir string
+	Languages []Language
+	Viewer    *Viewer
+	Own       iri.Host
+	Instance  string
+	Now       time.Time
+	Said      string
+	Rail      Rail
+	Path      string
+	Sample    bool
+	Mark      *Mark // of Highest
+	Script    string
+	Sheet     string
+}
+
+// parse compiles each page once for each language: functions of words know theirs.
+func (s *Site) parse(areas []Area) error {
+	all := append([]Area{{Name: "page", Files: files}}, areas...)
+	for _, l := range Languages {
+		base := template.New("layout").Funcs(s.funcs()).Funcs(s.words.wordFuncs(l.Tag))
+		if _, err := base.ParseFS(files, "frame/*.html"); err != nil {
+			return fmt.Errorf("parse the frame: %w", err)
+		}
+		for _, a := range all {
+			if err := s.parseArea(base, l, a); err != nil {
+				return fmt.Errorf("parse the pages of %s: %w", a.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Site) parseArea(base *template.Template, l Language, a Area) error {
+	names, err := fs.Glob(a.Files, "*.html")
+	if err != nil {
+		return err
+	}
+	shared, err := base.Clone()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			if _, err := shared.ParseFS(a.Files, name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "_") {
+			continue
+		}
+		t, err := shared.Clone()
+		if err != nil {
+			return err
+		}
+		if t, err = t.ParseFS(a.Files, name); err != nil {
+			return err
+		}
+		t.Funcs(template.FuncMap{"part": func(name string, data any) (template.HTML, error) {
+			var b bytes.Buffer
+			err := t.ExecuteTemplate(&b, name, data)
+			return template.HTML(b.String()), err
+		}})
+		s.pages[l.Tag+" "+a.Name+"/"+strings.TrimSuffix(path.Base(name), ".html")] = t
+	}
+	return nil
+}
+
+// Render writes a page. It is made whole before its first byte leaves.
+func (r *Request) Render(p Page) error {
+	s := r.site
+	t, ok := s.pages[r.lang+" "+p.Name]
+	if !ok {
+		return fmt.Errorf("there is no page %q", p.Name)
+	}
+	v := &view{Page: p, Lang: r.lang, Languages: Languages, Viewer: r.Viewer, Own: s.Own, Instance: s.title(), Now: r.now, Path: r.Context.Request.URL.Path, Sample: s.Sample,
+		Said: s.Sessions.PopString(r.Ctx(), "said"), Script: s.assets.name("valise.js"), Sheet: s.assets.name("valise.css")}
+	for _, l := range Languages {
+		if l.Tag == r.lang {
+			v.Dir = l.Dir
+		}
+	}
+	if p.Highest > 0 {
+		m := s.Marking(p.Highest)
+		v.Mark = &m
+	}
+	if r.Viewer.SignedIn() && !p.Bare {
+		var err error
+		if v.Rail, err = s.Rail(r.Context.Request, r.Viewer); err != nil {
+			return err
+		}
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		return fmt.Errorf("make the page %s: %w", p.Name, err)
+	}
+	status := r.Writer.Status()
+	if status == 0 {
+		status = http.StatusOK
+	}
+	r.Context.Data(status, "text/html; charset=utf-8", b.Bytes())
+	return nil
+}
+
+// Fragment makes one named part of a page, for the page's own script.
+func (r *Request) Fragment(name, part string, data any) (string, error) {
+	t, ok := r.site.pages[r.lang+" "+name]
+	if !ok {
+		return "", fmt.Errorf("there is no page %q", name)
+	}
+	var b bytes.Buffer
+	err := t.ExecuteTemplate(&b, part, data)
+	return b.String(), err
+}
+
+// sanitiser lets through what a dispatch may be made of, once more at render.
+var sanitiser = func() *bluemonday.Policy {
+	p := bluemonday.NewPolicy()
+	p.AllowElements("p", "br", "em", "strong", "b", "i", "u", "s", "ul", "ol", "li", "blockquote", "code", "pre", "table", "thead", "tbody", "tr", "th", "td", "hr", "sup", "sub", "h2", "h3", "h4")
+	p.AllowAttrs("dir").Matching(bluemonday.Direction).Globally()
+	p.AllowAttrs("lang").Matching(bluemonday.SpaceSeparatedTokens).Globally()
+	p.AllowStandardURLs()
+	p.AllowURLSchemes("https", "mailto")
+	p.AllowAttrs("href").OnElements("a")
+	p.RequireNoReferrerOnLinks(true)
+	p.RequireNoFollowOnLinks(true)
+	return p
+}()
+
+// funcs are the functions of templates that are the same in all languages.
+func (s *Site) funcs() template.FuncMap {
+	f := template.FuncMap{
+		"mark":       s.Marking,
+		"precedence": s.Precedence,
+		"safe":       func(html string) template.HTML { return template.HTML(sanitiser.Sanitize(html)) },
+		"dict":       dict,
+		"list":       func(v ...any) []any { return v },
+		"add":        func(a, b int) int { return a + b },
+		"time":       func(t models.Time) time.Time { return t.Time() },
+		"at":         DispatchPath,
+		"path":       func(area string, id iri.IRI) string { return ObjectPath(area, id) },
+		"ray":        ray,
+		"groups":     groups,
+		"dtg":        dtg,
+		"dirOf":      dirOf,
+		"isRTL":      func(tag string) bool { return dirOf(tag) == "rtl" },
+		"shown":      shown,
+		"asset":      func(name string) string { return s.assets.name(name) },
+		"join":       strings.Join,
+		"lower":      strings.ToLower,
+		// part makes a part of the page as a value, to be put into a sentence.
+		"part":   func(string, any) (template.HTML, error) { return "", nil },
+		"string": func(v any) string { return fmt.Sprint(v) },
+		"int":    func(v int64) int { return int(v) },
+		"hostOf": func(id iri.IRI) iri.Host { return id.Host() },
+	}
+	maps.Copy(f, template.FuncMap{"eqs": func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }})
+	return f
+}
+
+// dict builds the argument of a part from pairs.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict wants pairs")
+	}
+	out := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		out[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return out, nil
+}
+
+// bidi are the controls that reorder text across their own end: a name or a subject
+// that holds one would rearrange what stands beside it (Unicode UAX #9).
+var bidi = strings.NewReplacer("\u202A", "", "\u202B", "", "\u202C", "", "\u202D", "", "\u202E", "", "\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "", "\u200E", "", "\u200F", "", "\u061C", "")
+
+// shown is a name, subject or label as a page shows it: on one line, without controls.
+func shown(v any) string {
+	text := bidi.Replace(fmt.Sprint(v))
+	return strings.Map(func(c rune) rune {
+		if c == '\n' || c == '\t' {
+			return ' '
+		}
+		if c < 0x20 || c == 0x7F || c == 0x2028 || c == 0x2029 {
+			return -1
+		}
+		return c
+	}, text)
+}
+
+// dirOf is the direction of a language.
+func dirOf(tag string) string {
+	base, _, _ := strings.Cut(strings.ToLower(tag), "-")
+	switch base {
+	case "ar", "fa", "he", "ur", "ps", "ug", "yi", "sd", "dv":
+		return "rtl"
+	}
+	return "ltr"
+}

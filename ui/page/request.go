@@ -1,0 +1,335 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"valise/models/iri"
+)
+
+// Limits of one request.
+const (
+	formMost  = 2 << 20 // bytes of a form without files
+	fieldMost = 200_000 // bytes of one field
+	queryMost = 4096    // bytes of a query string
+)
+
+// Request is one request for a page.
+type Request struct {
+	*gin.Context
+	Viewer *Viewer // never nil
+	site   *Site
+	lang   string
+	now    time.Time
+}
+
+// Handler answers a request. An error becomes a page in words.
+type Handler func(*Request) error
+
+// Ctx is the context of the request, for services.
+func (r *Request) Ctx() context.Context { return r.Context.Request.Context() }
+
+// Person is who asks; "" for nobody.
+func (r *Request) Person() iri.IRI { return r.Viewer.Person }
+
+// Now is the moment at which the page is made.
+func (r *Request) Now() time.Time { return r.now }
+
+// Lang is the language of the page: en, fr or ar.
+func (r *Request) Lang() string { return r.lang }
+
+// Zone is the viewer's time zone.
+func (r *Request) Zone() *time.Location {
+	if z, err := time.LoadLocation(r.Viewer.Zone); err == nil {
+		return z
+	}
+	return time.UTC
+}
+
+// Field returns a form or query field: valid UTF-8, without NUL, at most fieldMost bytes,
+// line ends as \n.
+func (r *Request) Field(name string) string {
+	_ = r.form()
+	return clean(r.Context.Request.Form.Get(name))
+}
+
+// Fields returns every value of a field, at most 1000.
+func (r *Request) Fields(name string) []string {
+	_ = r.form()
+	values := r.Context.Request.Form[name]
+	values = values[:min(len(values), 1000)]
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = clean(v)
+	}
+	return out
+}
+
+// Values returns all fields as they came, to show a form again.
+func (r *Request) Values() url.Values {
+	_ = r.form()
+	return r.Context.Request.Form
+}
+
+func clean(v string) string {
+	if len(v) > fieldMost {
+		v = v[:fieldMost]
+	}
+	v = strings.ToValidUTF8(v, "\uFFFD")
+	v = strings.ReplaceAll(strings.ReplaceAll(v, "\x00", ""), "\r\n", "\n")
+	return v
+}
+
+// Int returns a whole number from a field, or fallback where it is not one.
+func (r *Request) Int(name string, fallback int64) int64 {
+	if n, err := strconv.ParseInt(r.Field(name), 10, 64); err == nil {
+		return n
+	}
+	return fallback
+}
+
+// form parses the body once. Files of a multipart form are left to File.
+func (r *Request) form() error {
+	q := r.Context.Request
+	if q.Form != nil {
+		return nil
+	}
+	if strings.HasPrefix(q.Header.Get("Content-Type"), "multipart/form-data") {
+		return q.ParseMultipartForm(1 << 20)
+	}
+	return q.ParseForm()
+}
+
+// Scripted reports whether the page's own script asks: it wants an answer, not a page.
+func (r *Request) Scripted() bool {
+	return r.GetHeader("Accept") == "application/json"
+}
+
+// See sends the viewer to another page after a form was taken. path is on this
+// instance: anything else goes to the front page.
+func (r *Request) See(path string) error {
+	r.Redirect(http.StatusSeeOther, local(path))
+	return nil
+}
+
+// local keeps a redirect on this instance.
+func local(path string) string {
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n") || !utf8.ValidString(path) {
+		return "/"
+	}
+	return path
+}
+
+// Back is where a form came from: its field "next", else fallback.
+func (r *Request) Back(fallback string) string {
+	if next := r.Field("next"); next != "" {
+		return local(next)
+	}
+	return fallback
+}
+
+// Say keeps a sentence for the next page: what was done.
+func (r *Request) Say(key string, args ...any) {
+	r.site.Sessions.Put(r.Ctx(), "said", r.T(key, args...))
+}
+
+// Routes registers the pages of an area.
+type Routes struct {
+	site   *Site
+	engine *gin.Engine
+}
+
+// Engine is for what is no page: downloads with their own rules, streams.
+func (t *Routes) Engine() *gin.Engine { return t.engine }
+
+// Open registers a page for everybody, signed in or not.
+func (t *Routes) Open(method, path string, h Handler) { t.add(method, path, formMost, h) }
+
+// Signed registers a page for persons of this instance. Others are asked to sign in.
+func (t *Routes) Signed(method, path string, h Handler) {
+	t.add(method, path, formMost, signed(h))
+}
+
+// Upload is Signed with a body of up to most bytes.
+func (t *Routes) Upload(path string, most int64, h Handler) {
+	t.add(http.MethodPost, path, most, signed(h))
+}
+
+// Operator registers a page for operators. For others it does not exist.
+func (t *Routes) Operator(method, path string, h Handler) {
+	t.add(method, path, formMost, signed(func(r *Request) error {
+		if !r.Viewer.Operator {
+			return NotFound
+		}
+		return h(r)
+	}))
+}
+
+func signed(h Handler) Handler {
+	return func(r *Request) error {
+		if !r.Viewer.SignedIn() || r.Viewer.Guest != "" {
+			if r.Context.Request.Method != http.MethodGet && r.Context.Request.Method != http.MethodHead {
+				return &Problem{Status: http.StatusUnauthorized, Code: "signed-out"}
+			}
+			return r.See("/sign-in?next=" + url.QueryEscape(r.Context.Request.URL.RequestURI()))
+		}
+		return h(r)
+	}
+}
+
+func (t *Routes) add(method, path string, most int64, h Handler) {
+	serve := t.site.handle(most, h)
+	t.engine.Handle(method, path, serve)
+	if method == http.MethodGet {
+		t.engine.Handle(http.MethodHead, path, serve)
+	}
+}
+
+// handle runs a handler within the rules of every page.
+func (s *Site) handle(most int64, h Handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		s.headers(c)
+		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most)
+		s.inSession(c, func() { s.answer(c, h) })
+	}
+}
+
+func (s *Site) answer(c *gin.Context, h Handler) {
+	r := &Request{Context: c, Viewer: &Viewer{}, site: s, now: s.Now(), lang: s.language(c.Request, "")}
+	err := s.admit(r)
+	if err == nil {
+		err = h(r)
+	}
+	if err != nil {
+		r.fail(err)
+	}
+	if c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
+		s.Changed()
+	}
+}
+
+// admit checks where the request comes from and finds out who asks.
+func (s *Site) admit(r *Request) error {
+	q := r.Context.Request
+	if len(q.URL.RawQuery) > queryMost {
+		return &Problem{Status: http.StatusRequestURITooLong, Code: "too-large", Detail: "the address is too long"}
+	}
+	if err := s.guard.Check(q); err != nil {
+		return &Problem{Status: http.StatusForbidden, Code: "cross-site"}
+	}
+	v, err := s.Who(q)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		r.Viewer = v
+		r.lang = s.language(q, v.Language)
+	}
+	if q.Method != http.MethodGet && q.Method != http.MethodHead {
+		if err := r.form(); err != nil {
+			return formError(err)
+		}
+	}
+	return nil
+}
+
+func formError(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return Invalid("the form broke off before its end; send it again")
+	}
+	return Invalid("the form cannot be read: %s", err)
+}
+
+// fail answers with a page in words. The cause of a fault goes to the log alone.
+func (r *Request) fail(err error) {
+	p, fault := r.site.problem(err)
+	if fault {
+		if errors.Is(err, context.Canceled) {
+			return
+		}
+		r.site.Log.Error("a page failed", "path", r.FullPath(), "err", err)
+	}
+	if r.Writer.Written() {
+		return
+	}
+	if r.Scripted() {
+		r.Context.JSON(p.Status, gin.H{"code": p.Code, "detail": r.problemText(p)})
+		return
+	}
+	r.Status(p.Status)
+	view := errorView{Status: p.Status, Code: p.Code, Text: r.problemText(p), Typed: r.typed()}
+	if err := r.Render(Page{Name: "page/problem", Title: r.T("page.problem." + title(p.Status)), Data: view}); err != nil {
+		r.site.Log.Error("the page of a problem failed", "path", r.FullPath(), "err", err)
+	}
+}
+
+// problemText is the sentence for a problem in the viewer's language, then what the service said.
+func (r *Request) problemText(p *Problem) string {
+	if text, ok := r.site.words.find(r.lang, "page.problem.code."+p.Code); ok {
+		if p.Detail == "" {
+			return text
+		}
+		return text + " " + p.Detail
+	}
+	if p.Detail != "" {
+		return p.Detail
+	}
+	return r.T("page.problem." + title(p.Status) + ".text")
+}
+
+func title(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "notfound"
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return "forbidden"
+	case http.StatusInternalServerError:
+		return "fault"
+	}
+	return "refused"
+}
+
+// errorView is what the page of a problem shows. Typed is what was sent with the form:
+// nothing typed is lost, and never a password.
+type errorView struct {
+	Status int
+	Code   string
+	Text   string
+	Typed  []typedField
+}
+
+type typedField struct{ Name, Value string }
+
+func (r *Request) typed() []typedField {
+	q := r.Context.Request
+	if q.Method == http.MethodGet || q.PostForm == nil {
+		return nil
+	}
+	var out []typedField
+	for name, values := range q.PostForm {
+		low := strings.ToLower(name)
+		if strings.Contains(low, "password") || strings.Contains(low, "code") || strings.Contains(low, "token") || strings.Contains(low, "secret") {
+			continue
+		}
+		for _, v := range values {
+			if v = strings.TrimSpace(clean(v)); len(v) > 20 && len(out) < 100 {
+				out = append(out, typedField{name, v})
+			}
+		}
+	}
+	return out
+}
