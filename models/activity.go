@@ -37,6 +37,34 @@ func ActivityByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Activity, erro
 	return a, err
 }
 
+// ShortActivities returns the bytes of those of the given ids that are there and have at
+// most so many.
+func ShortActivities(ctx context.Context, db bun.IDB, ids []iri.IRI, most int) (map[iri.IRI][]byte, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := []any{most}
+	n := powerOfTwo(len(ids))
+	for i := range n {
+		args = append(args, string(ids[min(i, len(ids)-1)]))
+	}
+	rows, err := raw(ctx, db, `SELECT iri, bytes FROM activities WHERE length(bytes) <= ? AND iri IN `+places(1, n), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make(map[iri.IRI][]byte, len(ids))
+	for rows.Next() {
+		var id iri.IRI
+		var bytes []byte
+		if err := rows.Scan(&id, &bytes); err != nil {
+			return nil, err
+		}
+		out[id] = bytes
+	}
+	return out, rows.Err()
+}
+
 // ActivitiesByIRI returns those of the given ids that exist.
 func ActivitiesByIRI(ctx context.Context, db bun.IDB, ids []iri.IRI) ([]*Activity, error) {
 	var rows []*Activity

@@ -24,6 +24,9 @@ const (
 	PurposeDispatch = "dispatch"
 	PurposeComment  = "comment"
 	PurposeControl  = "control"
+	// PurposeRotation is the Update that shows a new RSA key: until a host has taken it,
+	// the old key signs towards that host.
+	PurposeRotation = "rotation"
 )
 
 // Delivery is one activity on its way to one inbox. Recipient is the addressee of
@@ -112,16 +115,62 @@ func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, lim
 // FinishDeliveries writes what became of each row. One that was cancelled while it was
 // on its way does not come back, whatever its attempt would have it wait for.
 func FinishDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
+	type outcome struct {
+		attempts, status int64
+		reason, state    string
+		finished         Time
+	}
+	finished := map[outcome][]int64{}
+	var order []outcome
 	for _, r := range rows {
-		waits := r.State == DeliveryPending
-		if _, err := rawExec(ctx, tx, `UPDATE deliveries SET attempts = ?, next_at = ?, status = ?,
-			reason = CASE WHEN state = 'cancelled' AND ? THEN reason ELSE ? END, finished_at = CASE WHEN state = 'cancelled' AND ? THEN finished_at ELSE ? END,
-			state = CASE WHEN state = 'cancelled' AND ? THEN state ELSE ? END WHERE id = ?`,
-			r.Attempts, int64(r.NextAt), r.Status, waits, clip(r.Reason, 1000), waits, int64(r.FinishedAt), waits, r.State, r.ID); err != nil {
+		if r.State != DeliveryPending {
+			o := outcome{r.Attempts, r.Status, clip(r.Reason, 1000), r.State, r.FinishedAt}
+			if finished[o] == nil {
+				order = append(order, o)
+			}
+			finished[o] = append(finished[o], r.ID)
+			continue
+		}
+		if _, err := rawExec(ctx, tx, `UPDATE deliveries SET attempts = ?, next_at = ?, status = ?, reason = CASE WHEN state = 'cancelled' THEN reason ELSE ? END WHERE id = ?`,
+			r.Attempts, int64(r.NextAt), r.Status, clip(r.Reason, 1000), r.ID); err != nil {
 			return err
 		}
 	}
+	for _, o := range order {
+		for chunk := range slices.Chunk(finished[o], finishMost) {
+			args := []any{o.attempts, o.status, o.reason, int64(o.finished), o.state}
+			if _, err := rawExec(ctx, tx, `UPDATE deliveries SET attempts = ?, status = ?, reason = ?, finished_at = ?, state = ? WHERE id IN `+idPlaces(len(chunk)),
+				padded(args, chunk)...); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// finishMost is how many rows one statement finishes.
+const finishMost = 64
+
+// idPlaces writes "(?,…)" for at least n ids. It is as long as the next power of two, so
+// that few texts are ever met; padded repeats the last id in the places that are left.
+func idPlaces(n int) string { return places(1, powerOfTwo(n)) }
+
+func padded(args []any, ids []int64) []any {
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	for range powerOfTwo(len(ids)) - len(ids) {
+		args = append(args, ids[len(ids)-1])
+	}
+	return args
+}
+
+func powerOfTwo(n int) int {
+	p := 1
+	for p < n {
+		p *= 2
+	}
+	return p
 }
 
 // CancelDeliveries ends what has not left yet of the given objects, with a reason.
@@ -145,7 +194,13 @@ func CancelMemberDeliveries(ctx context.Context, db bun.IDB, community, member i
 // Deliveries lists rows in one state ("" for all), oldest first.
 func Deliveries(ctx context.Context, db bun.IDB, state string, after int64, limit int) ([]*Delivery, error) {
 	var rows []*Delivery
-	q := db.NewSelect().Model(&rows).Where("id > ?", after).OrderBy("id", bun.OrderAsc).Limit(int64(limit))
+	// With the sign, SQLite looks for pending rows in an index of the queue and does not
+	// walk through all that were handed over.
+	id := "id"
+	if state == DeliveryPending {
+		id = "+id"
+	}
+	q := db.NewSelect().Model(&rows).Where("? > ?", bun.Safe(id), after).OrderExpr(id).Limit(int64(limit))
 	if state != "" {
 		q = q.Where("state = ?", state)
 	}
@@ -183,7 +238,7 @@ func WakeHost(ctx context.Context, db bun.IDB, host iri.Host, now Time) error {
 	}
 	_, err := db.NewRaw(`UPDATE hosts SET back_off_until = 0, failures = 0, held = FALSE, due_at = CASE WHEN due_at > ? AND EXISTS (
 			SELECT 1 FROM deliveries WHERE host = ? AND state = 'pending') THEN ? ELSE due_at END
-		WHERE host = ? AND (back_off_until > 0 OR due_at > ?)`, now, host, now, host, now).Exec(ctx)
+		WHERE host = ? AND (back_off_until > 0 OR held OR due_at > ?)`, now, host, now, host, now).Exec(ctx)
 	return err
 }
 
@@ -195,7 +250,7 @@ func CountDeliveries(ctx context.Context, db bun.IDB, state string) (int64, erro
 // SoonestDue returns when the next host is due, or Never.
 func SoonestDue(ctx context.Context, db bun.IDB) (Time, error) {
 	var at sql.NullInt64
-	err := db.NewRaw(`SELECT MIN(due_at) FROM hosts`).Scan(ctx, &at)
+	err := rawRow(ctx, db, `SELECT MIN(due_at) FROM hosts WHERE due_at >= ?`, []any{0}, &at)
 	if !at.Valid {
 		return Never, err
 	}

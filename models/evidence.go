@@ -20,6 +20,9 @@ const (
 	Failed     = "failed"
 	Cancelled  = "cancelled"
 	Erased     = "erased"
+	// LateMark and UnansweredMark are our own notes that a time of the precedence has run out.
+	LateMark       = "late"
+	UnansweredMark = "unacknowledged"
 )
 
 // Evidence is what happened to one version of a dispatch for one addressee. Document
@@ -48,6 +51,13 @@ func InsertEvidence(ctx context.Context, tx bun.Tx, rows ...*Evidence) error {
 		if _, err := rawExec(ctx, tx, `INSERT INTO evidence (dispatch, version, addressee, station, by_actor, at, detail, document) VALUES `+
 			places(len(chunk), 8)+` ON CONFLICT (dispatch, version, addressee, station) DO NOTHING`, args...); err != nil {
 			return err
+		}
+	}
+	for _, e := range rows {
+		if e.Station == Failed || e.Station == LateMark {
+			if _, err := rawExec(ctx, tx, `UPDATE addressees SET stuck = TRUE WHERE dispatch = ? AND actor = ?`, string(e.Dispatch), string(e.Addressee)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

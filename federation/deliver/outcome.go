@@ -64,6 +64,10 @@ func Judge(answer *remote.Answer, err error) (v Verdict, status int64, reason st
 // waits are the pauses after the first, second, … failure; after the last, daily.
 var waits = []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
 
+// HoldFor is how long a hold lasts at least before a sign of life ends it: a host that
+// refuses one thing for good and talks on is not asked about it all the time.
+const HoldFor = 10 * time.Minute
+
 // giveUp is how long a delivery is tried at all.
 const giveUp = 16 * 24 * time.Hour
 

@@ -11,6 +11,7 @@ import (
 // line is the leased hosts that wait for a place, and the places.
 type line struct {
 	healthy   bool
+	ask       bool // the store may have a host that is due
 	waiting   []*models.Host
 	places    chan struct{}
 	slow      chan struct{} // nil: no place is given up for being slow
@@ -26,7 +27,7 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 	if free == 0 || l.slow != nil && len(l.slow) == cap(l.slow) {
 		return 0
 	}
-	if len(l.waiting) == 0 {
+	if len(l.waiting) == 0 && l.ask {
 		var err error
 		if l.waiting, err = c.lease(ctx, l); err != nil {
 			if ctx.Err() == nil {
@@ -35,6 +36,7 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 			}
 			return 0
 		}
+		l.ask = len(l.waiting) == l.most
 	}
 	hosts := l.waiting[:min(free, len(l.waiting))]
 	l.waiting = l.waiting[len(hosts):]

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -18,14 +19,14 @@ type result struct {
 	host    *models.Host
 	rows    []*models.Delivery
 	release bool
-	gaveUp  bool
+	woken   bool // a hold is over: what it kept back is due now
 	answer  chan error
 }
 
 // settle writes the judgements into the rows and the host.
 func (r *result) settle(js []judgement, now models.Time) {
 	h := r.host
-	answered, away := false, false
+	answered, away, held, believed := false, false, false, false
 	var wish time.Duration
 	for i, j := range js {
 		d := r.rows[i]
@@ -36,6 +37,8 @@ func (r *result) settle(js []judgement, now models.Time) {
 		d.Attempts++
 		d.Status, d.Reason = j.status, j.reason
 		answered = answered || j.status > 0 && j.verdict != HostAway
+		held = held || j.verdict == Hold
+		believed = believed || j.verdict == Done || j.verdict == Final && j.status > 0
 		switch j.verdict {
 		case Done:
 			d.State, d.FinishedAt, d.Reason = models.DeliveryDone, now, ""
@@ -47,13 +50,25 @@ func (r *result) settle(js []judgement, now models.Time) {
 			h.LastReason = j.reason
 		default:
 			d.NextAt = now.Add(Wait(d.Attempts, j.after))
+			if j.verdict == Hold {
+				h.LastReason = j.reason
+			}
 		}
 		if d.State == models.DeliveryPending && now.Time().Sub(d.CreatedAt.Time()) > giveUp {
 			d.State, d.FinishedAt, d.Reason = models.DeliveryFailed, now, "given up after 16 days: "+j.reason
 		}
 	}
+	since := h.FirstFailureAt
 	if answered {
 		h.Failures, h.BackOffUntil, h.FirstFailureAt, h.LastAnswerAt = 0, 0, 0, now
+	}
+	switch {
+	case believed:
+		r.woken, h.Held = h.Held && now >= since.Add(HoldFor), false
+	case held && h.Held:
+		h.FirstFailureAt = since
+	case held: // every row gets it: the host holds them all
+		h.Held, h.FirstFailureAt = true, now
 	}
 	if away && !answered {
 		h.Failures++
@@ -133,6 +148,11 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 		// In sorted order, as releases nudge hosts, or PostgreSQL could deadlock.
 		slices.SortFunc(batch, func(a, b *result) int { return strings.Compare(string(a.host.Host), string(b.host.Host)) })
 		for _, r := range batch {
+			if r.woken {
+				if err := models.WakeHost(ctx, tx, r.host.Host, models.At(c.Now())); err != nil {
+					return fmt.Errorf("end the hold of %s: %w", r.host.Host, err)
+				}
+			}
 			if !r.release {
 				continue
 			}
@@ -143,6 +163,9 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 		return nil
 	})
 	c.fault("recorded")
+	if err == nil && slices.ContainsFunc(batch, func(r *result) bool { return r.release && r.host.DueAt <= models.At(c.Now()) }) {
+		c.Wake() // something came while the host was leased
+	}
 	return err
 }
 
@@ -170,8 +193,16 @@ func (c *Courier) consequences(ctx context.Context, tx bun.Tx, d *models.Deliver
 		}
 		return nil
 	case d.State == models.DeliveryFailed:
+		if d.Status == http.StatusGone && c.Gone != nil {
+			if err := c.Gone(ctx, tx, d); err != nil {
+				return err
+			}
+		}
 		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: d.Actor, Kind: "delivery failed", Subject: string(d.ObjectID), CreatedAt: d.FinishedAt,
 			Detail: fmt.Sprintf("%s did not reach %s: %s", d.Type, or(d.Recipient, d.Inbox), d.Reason)})
+	case d.State == models.DeliveryCancelled && d.Reason == models.ReasonSuspended:
+		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: d.Actor, Kind: "delivery held back", Subject: string(d.ObjectID), CreatedAt: d.FinishedAt,
+			Detail: fmt.Sprintf("%s is suspended here: %s for %s waits until that ends", d.Host, d.Type, or(d.Recipient, d.Inbox))})
 	case d.State == models.DeliveryPending && (d.Status == 401 || d.Status == 403) && d.Attempts == 1:
 		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: d.Actor, Kind: "delivery held", Subject: string(d.ObjectID), CreatedAt: models.At(c.Now()),
 			Detail: fmt.Sprintf("%s does not accept our signature (%s); it is tried again until it does. Ask its operator whether we are accredited there", d.Host, d.Reason)})

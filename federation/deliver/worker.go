@@ -5,11 +5,13 @@ package deliver
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -26,8 +28,15 @@ const (
 	leaseFor = 3 * time.Minute
 	// lanesAtOnce is how many rows of one host are posted at once, each of another lane.
 	lanesAtOnce = 8
-	// roundsMost bounds how long one lease serves one host.
-	roundsMost = 16
+	// roundRows is how many rows of one host are taken together, each of another lane.
+	roundRows = 64
+	// askedFor is how old the answer of the audience function may be when a post begins.
+	askedFor = time.Second
+	// roundsMost bounds how often one lease serves one host.
+	roundsMost = 12
+	// beginFor is how long after the lease a round may begin: with the time limit of a
+	// post, which may be made twice, it ends before the lease does.
+	beginFor = leaseFor / 3
 	// slowAfter is when a host that has not answered gives its place to another.
 	slowAfter = 50 * time.Millisecond
 	// slowMost bounds the hosts that are waited for beyond slowAfter.
@@ -59,11 +68,14 @@ type Courier struct {
 	// After is called in the transaction that records a delivery as handed over, for
 	// what depends on it (a membership's Accept, a Block).
 	After func(ctx context.Context, tx bun.Tx, d *models.Delivery) error
+	// Gone is called in the transaction that records the answer 410.
+	Gone func(ctx context.Context, tx bun.Tx, d *models.Delivery) error
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 
-	bodies  *otter.Cache[iri.IRI, []byte]
+	bodies  *otter.Cache[iri.IRI, body]
 	schemes *otter.Cache[iri.Host, string]
+	rsa     *otter.Cache[rsaKnown, bool]
 	results chan *result
 	wake    chan struct{}
 	once    sync.Once
@@ -71,9 +83,10 @@ type Courier struct {
 
 func (c *Courier) init() {
 	c.once.Do(func() {
-		c.bodies = otter.Must(&otter.Options[iri.IRI, []byte]{MaximumWeight: 16 << 20, Weigher: func(k iri.IRI, v []byte) uint32 { return uint32(len(k) + len(v)) },
-			ExpiryCalculator: otter.ExpiryWriting[iri.IRI, []byte](10 * time.Second)})
+		c.bodies = otter.Must(&otter.Options[iri.IRI, body]{MaximumWeight: 16 << 20, Weigher: func(k iri.IRI, v body) uint32 { return uint32(len(k) + len(v.bytes) + len(v.sum)) },
+			ExpiryCalculator: otter.ExpiryWriting[iri.IRI, body](10 * time.Second)})
 		c.schemes = otter.Must(&otter.Options[iri.Host, string]{MaximumSize: 20000, ExpiryCalculator: otter.ExpiryWriting[iri.Host, string](time.Minute)})
+		c.rsa = otter.Must(&otter.Options[rsaKnown, bool]{MaximumSize: 20000, ExpiryCalculator: otter.ExpiryWriting[rsaKnown, bool](schemeKept)})
 		c.results = make(chan *result, 256)
 		c.wake = make(chan struct{}, 1)
 	})
@@ -92,6 +105,7 @@ func (c *Courier) Wake() {
 func (c *Courier) Forget() {
 	c.init()
 	c.schemes.InvalidateAll()
+	c.rsa.InvalidateAll()
 }
 
 // Step leases what is due, serves it and returns how many deliveries were attempted.
@@ -140,18 +154,28 @@ func (c *Courier) Run(ctx context.Context) {
 	slow := make(chan struct{}, slowMost)
 	failing := make(chan struct{}, failingMost)
 	freed := make(chan struct{}, 1)
-	healthy := &line{healthy: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, recording: make(chan struct{}, recordingMost)}
-	dead := &line{places: failing, freed: freed, most: failingMost, recording: make(chan struct{}, failingMost)}
+	healthy := &line{healthy: true, ask: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, recording: make(chan struct{}, recordingMost)}
+	dead := &line{ask: true, places: failing, freed: freed, most: failingMost, recording: make(chan struct{}, failingMost)}
+	var next time.Time
 	for ctx.Err() == nil {
+		asked := healthy.ask || dead.ask
 		if c.advance(ctx, &wg, healthy)+c.advance(ctx, &wg, dead) > 0 {
 			continue
 		}
-		timer := time.NewTimer(c.pause(ctx))
+		switch {
+		case healthy.ask || dead.ask:
+			next = time.Now().Add(pauseMost) // until a place is free
+		case asked:
+			next = time.Now().Add(c.pause(ctx))
+		}
+		timer := time.NewTimer(time.Until(next))
 		select {
 		case <-ctx.Done():
-		case <-c.wake:
 		case <-freed:
+		case <-c.wake:
+			healthy.ask, dead.ask = true, true
 		case <-timer.C:
+			healthy.ask, dead.ask = true, true
 		}
 		timer.Stop()
 	}
@@ -164,16 +188,17 @@ func (c *Courier) Run(ctx context.Context) {
 	close(stopWriter)
 }
 
-// pause is how long nothing will be due, at most a few seconds: another process may
-// queue something.
+// pauseMost bounds how long the store is not asked: another process may queue something.
+const pauseMost = 5 * time.Second
+
+// pause is how long nothing will be due.
 func (c *Courier) pause(ctx context.Context) time.Duration {
-	const most = 5 * time.Second
 	at, err := models.SoonestDue(ctx, c.Store.R)
 	if err != nil {
 		return time.Second
 	}
 	d := at.Time().Sub(c.Now())
-	return min(max(d, 20*time.Millisecond), most)
+	return min(max(d, 20*time.Millisecond), pauseMost)
 }
 
 // serve posts what is due for one leased host, round by round, and gives the lease
@@ -184,8 +209,9 @@ func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result
 		return errors.Join(err, record(&result{host: h, release: true}))
 	}
 	moved := 0
+	began := time.Now()
 	for round := 0; ; round++ {
-		limit := lanesAtOnce
+		limit := roundRows
 		if h.Failures > 0 {
 			limit = 1 // a probe
 		}
@@ -193,14 +219,15 @@ func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result
 		if err != nil {
 			return moved, end(err)
 		}
-		r := &result{host: h, rows: rows, release: len(rows) < limit || round+1 == roundsMost}
+		r := &result{host: h}
+		away := false
 		if len(rows) > 0 {
-			if err := c.attempt(ctx, r); err != nil {
+			if away, err = c.attempt(ctx, r, rows); err != nil {
 				return moved, end(err)
 			}
-			moved += len(rows)
-			r.release = r.release || h.Failures > 0
+			moved += len(r.rows)
 		}
+		r.release = away || h.Failures > 0 || len(r.rows) < limit && len(r.rows) == len(rows) || round+1 == roundsMost || time.Since(began) > beginFor
 		if r.release {
 			last()
 		}
@@ -211,38 +238,64 @@ func (c *Courier) serve(ctx context.Context, h *models.Host, record func(*result
 }
 
 // attempt asks the audience function again, posts the rows that may go, and writes the
-// outcomes into them and into the host.
-func (c *Courier) attempt(ctx context.Context, r *result) error {
-	allowed, err := c.allowed(ctx, r.host.Host, r.rows)
-	if err != nil {
-		return err
+// outcomes into them and into the host. It tells whether the host is away. Rows that it
+// does not come to stay as they are: once the host is away, and once the audience has to
+// be asked anew.
+func (c *Courier) attempt(ctx context.Context, r *result, rows []*models.Delivery) (bool, error) {
+	if err := c.fetchBodies(ctx, rows); err != nil {
+		return false, err
 	}
-	answered := make(chan struct{}, len(r.rows))
+	asked := time.Now()
+	allowed, err := c.allowed(ctx, r.host.Host, rows)
+	if err != nil {
+		return false, err
+	}
+	verdicts := make([]judgement, 0, len(rows))
+	answered := make(chan struct{}, len(rows))
 	waiting := 0
-	verdicts := make([]judgement, len(r.rows))
-	for i, d := range r.rows {
-		if why := allowed[d.ID]; why != "" {
-			verdicts[i] = judgement{cancelled: why}
-			if why == laterSuspended {
-				verdicts[i] = judgement{verdict: LaneLater, reason: why, after: time.Hour}
+	var away atomic.Bool
+	for _, d := range rows {
+		why := allowed[d.ID]
+		if why == "" {
+			for waiting >= lanesAtOnce {
+				<-answered
+				waiting--
 			}
+			if away.Load() || time.Since(asked) > askedFor {
+				continue
+			}
+		}
+		r.rows = append(r.rows, d)
+		switch why {
+		case "":
+		case laterSuspended:
+			verdicts = append(verdicts, judgement{verdict: LaneLater, reason: why, after: time.Hour})
+			continue
+		default:
+			verdicts = append(verdicts, judgement{cancelled: why})
 			continue
 		}
+		verdicts = append(verdicts, judgement{})
+		j := &verdicts[len(verdicts)-1]
+		waiting++
 		go func() {
-			verdicts[i] = c.post(ctx, d)
+			*j = c.post(ctx, d)
+			if j.cancelled == "" && j.verdict == HostAway {
+				away.Store(true)
+			}
 			answered <- struct{}{}
 		}()
 		select {
 		case <-answered:
+			waiting--
 		case <-time.After(stagger):
-			waiting++
 		}
 	}
 	for range waiting {
 		<-answered
 	}
 	r.settle(verdicts, models.At(c.Now()))
-	return nil
+	return away.Load(), nil
 }
 
 const laterSuspended = "the peer is suspended here"
@@ -288,6 +341,9 @@ func (c *Courier) allowed(ctx context.Context, host iri.Host, rows []*models.Del
 		for _, d := range ds {
 			if !may[d.ObjectID] {
 				out[d.ID] = "no longer in the audience: the membership, ceiling or standing has changed since release"
+				if err == nil && peer.State == models.PeerSuspended {
+					out[d.ID] = models.ReasonSuspended // asked again once the suspension ends
+				}
 			}
 		}
 	}
@@ -305,21 +361,21 @@ type judgement struct {
 // post signs the stored bytes and posts them. An answer 400 or 401 is followed by one
 // attempt with the other signature scheme, which is then remembered.
 func (c *Courier) post(ctx context.Context, d *models.Delivery) judgement {
-	body, err := c.body(ctx, d.Activity)
+	b, err := c.body(ctx, d.Activity)
 	if err != nil {
 		return judgement{verdict: LaneLater, reason: err.Error()}
 	}
-	if body == nil {
+	if b.bytes == nil {
 		return judgement{cancelled: "its text was erased"}
 	}
 	scheme := c.scheme(ctx, d.Host)
-	answer, err := c.Client.Post(ctx, d.Inbox, body, c.sign(ctx, d.Actor, scheme))
+	answer, err := c.knock(ctx, d, b, scheme)
 	if err == nil && (answer.Status == 400 || answer.Status == 401) {
 		other := keyring.SchemeRFC9421Ed25519
 		if scheme != keyring.SchemeCavage {
 			other = keyring.SchemeCavage
 		}
-		if second, err2 := c.Client.Post(ctx, d.Inbox, body, c.sign(ctx, d.Actor, other)); err2 == nil && second.OK() {
+		if second, err2 := c.Client.Post(ctx, d.Inbox, b.bytes, c.signSummed(ctx, d.Actor, other, b.sum)); err2 == nil && second.OK() {
 			answer = second
 			c.schemes.Set(d.Host, other)
 			if err := models.SetScheme(ctx, c.Store.W, d.Host, other, models.At(c.Now()).Add(schemeKept)); err != nil {
@@ -338,24 +394,11 @@ func (c *Courier) sign(ctx context.Context, actor iri.IRI, scheme string) remote
 	}
 }
 
-func (c *Courier) body(ctx context.Context, activity iri.IRI) ([]byte, error) {
-	if b, ok := c.bodies.GetIfPresent(activity); ok {
-		return b, nil
+// signSummed signs posts of a body whose SHA-256 is known.
+func (c *Courier) signSummed(ctx context.Context, actor iri.IRI, scheme string, sum [sha256.Size]byte) remote.SignFunc {
+	return func(r *http.Request, body []byte) error {
+		return c.Keys.SignSummed(ctx, actor, scheme, r, body, sum, c.Now())
 	}
-	a, err := models.ActivityByIRI(ctx, c.Store.R, activity)
-	if err != nil {
-		return nil, fmt.Errorf("read the activity: %w", err)
-	}
-	if a.Bytes != nil {
-		c.bodies.Set(activity, a.Bytes)
-	}
-	return a.Bytes, nil
-}
-
-// ForgetBody drops cached bytes of an activity that was erased.
-func (c *Courier) ForgetBodies() {
-	c.init()
-	c.bodies.InvalidateAll()
 }
 
 // scheme is the signature scheme for a host: what was remembered, else Ed25519 for our
@@ -378,7 +421,11 @@ func (c *Courier) scheme(ctx context.Context, host iri.Host) string {
 // SignGet signs fetches towards a host for an actor of ours, by the host's scheme.
 func (c *Courier) SignGet(ctx context.Context, actor iri.IRI, host iri.Host) remote.SignFunc {
 	c.init()
-	return c.sign(ctx, actor, c.scheme(ctx, host))
+	scheme := c.scheme(ctx, host)
+	if c.previous(ctx, actor, host, scheme) {
+		return c.signPrevious(ctx, actor, scheme)
+	}
+	return c.sign(ctx, actor, scheme)
 }
 
 func (c *Courier) fault(point string) {

@@ -32,6 +32,9 @@ type Box struct {
 	Limits  *Limits
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Guest refuses a dispatch of a guest instance to people here by name whose audience
+	// is a community of ours.
+	Guest func(ctx context.Context, a *vocab.Activity, people []iri.IRI) error
 	// Arrived is called after a commit, to wake the worker; it must not block.
 	Arrived func()
 	// Answered is called when a host has sent a valid request: a back-off towards it
@@ -52,8 +55,12 @@ func (b *Box) Busy() bool { return b.inside.Load() >= pressed }
 // Start begins to take arrivals.
 func (b *Box) Start() { b.commits = newCommitter(b.Store) }
 
-// Close refuses further arrivals.
-func (b *Box) Close() { b.commits.close() }
+// Close refuses further arrivals. A box that was never started has none.
+func (b *Box) Close() {
+	if b.commits != nil {
+		b.commits.close()
+	}
+}
 
 // Post answers one POST to an inbox. owner is the local actor whose inbox it is, or ""
 // for the shared inbox.
@@ -128,16 +135,27 @@ func Local(a *vocab.Activity, inbox iri.IRI, own iri.Host, now time.Time) *model
 	return row
 }
 
-// Fetched is an announcement that a repair has read from a Group's outbox. It carries
-// no hop: the worker believes it by its proofs alone.
-func Fetched(a *vocab.Activity, inbox iri.IRI, body []byte, now time.Time) *models.Arrival {
-	row := arrival(a, inbox, body, iri.RulesFor(inbox.Host()), now)
-	row.Host, row.Request = a.Actor.Host(), "fetched"
-	return row
+// Fetched keeps an announcement that a repair has read from a Group's outbox. It carries
+// no hop, so it is believed by its proofs alone, and before it is kept: a false copy
+// must not take the place of the id. One that cannot be verified now is read again.
+func (b *Box) Fetched(ctx context.Context, a *vocab.Activity, inbox iri.IRI, body []byte) error {
+	if err := policy.Origin(a.Actor, Act(a, b.Rules)); err != nil {
+		return err
+	}
+	if a.Public {
+		return &policy.Refusal{Code: "public", Status: 422, Detail: "correspondence is never addressed to the public collection"}
+	}
+	now := b.Now()
+	if err := b.Verify.proofs(ctx, a, true, now); err != nil {
+		return err
+	}
+	if err := b.Verify.inner(ctx, a, now); err != nil {
+		return err
+	}
+	row := arrival(a, inbox, body, b.Rules, now)
+	row.Host, row.Request, row.Proven = a.Actor.Host(), "fetched", true
+	return b.keep(row)
 }
-
-// Keep stores an arrival that did not come in by a request.
-func (b *Box) Keep(row *models.Arrival) error { return b.keep(row) }
 
 func (b *Box) keep(row *models.Arrival) error {
 	accepted, err := b.commits.put(row)
@@ -192,7 +210,7 @@ func (w *sliceWriter) Write(p []byte) (int, error) { w.b = append(w.b, p...); re
 func (b *Box) standing(ctx context.Context, a *vocab.Activity, s *Sender, size int, owner iri.IRI) (string, error) {
 	host := s.Actor.Host()
 	state := ""
-	peer, err := models.PeerByHost(ctx, b.Store.R, host)
+	peer, err := b.Verify.Actors.Peer(ctx, host)
 	if err == nil {
 		state = peer.State
 	} else if !models.NotFound(err) {
@@ -215,15 +233,19 @@ func (b *Box) standing(ctx context.Context, a *vocab.Activity, s *Sender, size i
 }
 
 // guestFor tells whether a dispatch of a guest instance belongs to a community: posted
-// to one of ours, or, of an author in the community that invited somebody here, with
-// that community as its audience.
+// to one of ours, or, to people here by name, with a community as its audience in which
+// its author and they are: one of ours, or the one of the guest's that invited them.
 func (b *Box) guestFor(ctx context.Context, a *vocab.Activity, host iri.Host, owner iri.IRI) (bool, error) {
-	people := owner != "" && !isGroup(owner)
+	people := []iri.IRI{owner}
 	if owner == "" { // the shared inbox: everybody here that it names
-		people = slices.ContainsFunc(slices.Concat(a.To, a.Cc), func(id iri.IRI) bool { return id.Host() == b.Own && !isGroup(id) })
+		people = slices.Concat(a.To, a.Cc)
 	}
-	if a.ObjectType != "Article" || !people {
+	people = slices.DeleteFunc(people, func(id iri.IRI) bool { return id.Host() != b.Own || isGroup(id) })
+	if a.ObjectType != "Article" || len(people) == 0 {
 		return true, nil
+	}
+	if len(a.Audience) == 1 && a.Audience[0].Host() == b.Own {
+		return true, b.Guest(ctx, a, people)
 	}
 	if len(a.Audience) != 1 || a.Audience[0].Host() != host {
 		return false, nil
@@ -249,7 +271,7 @@ func (b *Box) proofs(ctx context.Context, a *vocab.Activity, s *Sender, row *mod
 	if !s.OwnSoftware {
 		return nil
 	}
-	err := b.Verify.inner(ctx, a)
+	err := b.Verify.inner(ctx, a, b.Now())
 	if err != nil && problem.Of(err).Status == http.StatusServiceUnavailable {
 		return nil
 	}

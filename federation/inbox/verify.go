@@ -166,8 +166,9 @@ func (v *Verifier) proofs(ctx context.Context, a *vocab.Activity, own bool, reco
 }
 
 // inner verifies the activity that a Group announces: authority and proofs of its
-// author. What is unproven counts for nothing (PROTOCOL §4.3).
-func (v *Verifier) inner(ctx context.Context, a *vocab.Activity) error {
+// author. What is unproven counts for nothing (PROTOCOL §4.3). received is when the
+// announcement came here.
+func (v *Verifier) inner(ctx context.Context, a *vocab.Activity, received time.Time) error {
 	in, err := a.Inner(v.Rules)
 	if err != nil {
 		return err
@@ -178,9 +179,15 @@ func (v *Verifier) inner(ctx context.Context, a *vocab.Activity) error {
 	if !in.HasProof {
 		return &policy.Refusal{Code: "unproven", Status: 422, Detail: "the announced activity carries no proof of its author"}
 	}
-	recorded := a.Published
-	if recorded.IsZero() || recorded.After(v.Now()) {
-		recorded = v.Now()
+	sequence, _, err := a.Sequence()
+	if err != nil {
+		return err
+	}
+	recorded := received
+	if sequence > 0 && !a.Published.IsZero() {
+		if recorded, err = v.Actors.Recorded(ctx, a.Actor, sequence, a.Published, received); err != nil {
+			return err
+		}
 	}
 	return v.proofs(ctx, in, true, recorded)
 }

@@ -26,7 +26,7 @@ const (
 	// applyBusy is applyFor while a burst comes in: acceptance waits for the same writer.
 	applyBusy = 5 * time.Millisecond
 	// restFactor is how much longer than it worked the worker then rests.
-	restFactor = 4
+	restFactor = 2
 	// restUntil bounds how long an arrival waits for a burst to end.
 	restUntil = 10 * time.Second
 	// triesMost is how often an arrival is tried before it is set aside.
@@ -115,19 +115,16 @@ func (w *Worker) prepare(ctx context.Context, row *models.Arrival) *job {
 // verify does what the door could not: it asks for the author of an announced activity
 // who was out of reach, and asks again about a key that was not endorsed.
 func (w *Worker) verify(ctx context.Context, row *models.Arrival, a *vocab.Activity) error {
-	fetched := row.Request == "fetched"
-	if !fetched {
-		if err := w.Verify.endorsed(ctx, row.KeyID); err != nil {
-			return err
-		}
+	if err := w.Verify.endorsed(ctx, row.KeyID); err != nil {
+		return err
 	}
-	if fetched || a.HasProof {
-		if err := w.Verify.proofs(ctx, a, fetched, row.ReceivedAt.Time()); err != nil {
+	if a.HasProof {
+		if err := w.Verify.proofs(ctx, a, false, row.ReceivedAt.Time()); err != nil {
 			return err
 		}
 	}
 	if a.Type == "Announce" {
-		return w.Verify.inner(ctx, a)
+		return w.Verify.inner(ctx, a, row.ReceivedAt.Time())
 	}
 	return nil
 }

@@ -127,6 +127,9 @@ func (o *Outbox) Send(ctx context.Context, tx bun.Tx, p Publication, doc []byte)
 	var local []*models.Arrival
 	var parsed *vocab.Activity
 	for _, r := range p.To {
+		if r.Inbox == "" {
+			continue // gone: its server has answered 410
+		}
 		if r.Inbox.Host() == o.Own {
 			if parsed == nil {
 				var err error

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/dunglas/httpsfv"
-	"github.com/gowebpki/jcs"
 	"github.com/mr-tron/base58"
 )
 
@@ -29,7 +28,7 @@ func ObjectDigest(doc []byte) (string, error) {
 	if !isObject(doc) {
 		return "", refuse(Malformed, "digest of document: not a JSON object")
 	}
-	canonical, err := jcs.Transform(doc)
+	canonical, err := canonicalForm(doc)
 	if err != nil {
 		return "", refuse(Malformed, "digest of document: %v", err)
 	}
@@ -63,9 +62,8 @@ func encodeDigest(sum [sha256.Size]byte) string {
 	return "z" + base58.Encode(b[:])
 }
 
-// contentDigest is the Content-Digest value (RFC 9530) of a body.
-func contentDigest(body []byte) string {
-	sum := sha256.Sum256(body)
+// contentDigest is the Content-Digest value (RFC 9530) of a body with that SHA-256.
+func contentDigest(sum [sha256.Size]byte) string {
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
 }
 

@@ -305,7 +305,7 @@ func TestParseCavageRefuses(t *testing.T) {
 			r, _ := arrive(t, newRequest(t, "POST", "https://a.example/inbox", testBody))
 			r.Header.Set("Date", signedDate)
 			r.Header.Set("Digest", "SHA-256=x")
-			r.Header.Set("Content-Digest", contentDigest(testBody))
+			r.Header.Set("Content-Digest", contentDigest(sha256.Sum256(testBody)))
 			r.Header["Signature"] = []string{tt.header}
 			_, err := ParseRequest(r, "https", ourHost)
 			wantKind(t, err, tt.want)

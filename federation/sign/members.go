@@ -21,7 +21,7 @@ func (m member) value(obj []byte) []byte { return obj[m.valueStart:m.end] }
 //
 // The outline checks the punctuation of the object itself and the strings and
 // bracket counts of what it skips. It does not check that skipped values are
-// JSON. Callers hand every piece to jcs.Transform afterwards; if all pieces are
+// JSON. Callers hand every piece to canonicalForm afterwards; if all pieces are
 // JSON then so was the whole, and the pieces are its true members.
 type object struct {
 	raw     []byte

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"github.com/mr-tron/base58"
 )
 
@@ -85,8 +85,9 @@ func VerifyProof(doc []byte, key ed25519.PublicKey) error {
 }
 
 // Prove signs a JSON object that has an @context array and no proof. It returns
-// the same bytes with a proof member put before the closing brace. The signer
-// must be of type ed25519. created is written in UTC, cut to seconds.
+// the same bytes with a proof member put where JCS sorts it, so that a document in
+// canonical form stays in it, or at the end of one that is not sorted. The signer must
+// be of type ed25519. created is written in UTC, cut to seconds.
 func Prove(doc []byte, s Signer, created time.Time) ([]byte, error) {
 	if s.Type() != Ed25519 {
 		return nil, refuse(WrongAlgorithm, "prove document: key %s is %s, not ed25519", quote(s.KeyID()), s.Type())
@@ -114,11 +115,13 @@ func Prove(doc []byte, s Signer, created time.Time) ([]byte, error) {
 	options := make([]byte, 0, len(context)+len(s.KeyID())+256)
 	options = append(options, `{"@context":`...)
 	options = append(options, context...)
-	options = append(options, `,"type":"`+proofType+`","cryptosuite":"`+cryptosuite+`","created":"`...)
+	options = append(options, `,"created":"`...)
 	options = created.UTC().AppendFormat(options, wireTime)
-	options = append(options, `","verificationMethod":"`...)
+	options = append(options, `","cryptosuite":"`+cryptosuite+`","proofPurpose":"`+proofPurpose+`"`...)
+	cut := len(options) // the proofValue stands here
+	options = append(options, `,"type":"`+proofType+`","verificationMethod":"`...)
 	options = append(options, s.KeyID()...)
-	options = append(options, `","proofPurpose":"`+proofPurpose+`"}`...)
+	options = append(options, `"}`...)
 	message, err := proofMessage(options, doc)
 	if err != nil {
 		return nil, err
@@ -132,25 +135,41 @@ func Prove(doc []byte, s Signer, created time.Time) ([]byte, error) {
 	}
 	value := base58.Encode(signature)
 
+	at, last := o.close, true
+	if slices.IsSortedFunc(o.members, func(a, b member) int { return strings.Compare(a.name, b.name) }) {
+		for _, m := range o.members {
+			if m.name > "proof" {
+				at, last = m.start, false
+				break
+			}
+		}
+	}
 	out := make([]byte, 0, len(doc)+len(options)+len(value)+32)
-	out = append(out, doc[:o.close]...)
-	out = append(out, `,"proof":`...)
-	out = append(out, options[:len(options)-1]...)
+	out = append(out, doc[:at]...)
+	if last {
+		out = append(out, ',')
+	}
+	out = append(out, `"proof":`...)
+	out = append(out, options[:cut]...)
 	out = append(out, `,"proofValue":"z`...)
 	out = append(out, value...)
-	out = append(out, `"}`...)
-	return append(out, doc[o.close:]...), nil
+	out = append(out, '"')
+	out = append(out, options[cut:]...)
+	if !last {
+		out = append(out, ',')
+	}
+	return append(out, doc[at:]...), nil
 }
 
 // proofMessage is what an eddsa-jcs-2022 proof signs.
 func proofMessage(options, document []byte) (message [2 * sha256.Size]byte, err error) {
-	canonical, err := jcs.Transform(options)
+	canonical, err := canonicalForm(options)
 	if err != nil {
 		return message, refuse(Malformed, "canonical form of proof: %v", err)
 	}
 	sum := sha256.Sum256(canonical)
 	copy(message[:], sum[:])
-	if canonical, err = jcs.Transform(document); err != nil {
+	if canonical, err = canonicalForm(document); err != nil {
 		return message, refuse(Malformed, "canonical form of document: %v", err)
 	}
 	sum = sha256.Sum256(canonical)
@@ -283,11 +302,11 @@ func sameContext(document, proof []byte) error {
 	if bytes.Equal(document, proof) {
 		return nil
 	}
-	a, err := jcs.Transform(document)
+	a, err := canonicalForm(document)
 	if err != nil {
 		return refuse(Malformed, "@context of document: %v", err)
 	}
-	b, err := jcs.Transform(proof)
+	b, err := canonicalForm(proof)
 	if err != nil {
 		return refuse(Malformed, "@context of proof: %v", err)
 	}

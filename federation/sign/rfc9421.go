@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -23,6 +24,12 @@ const label = "sig1"
 // sets the Content-Digest, Signature-Input and Signature headers, in place of
 // those of an earlier attempt. body is the exact body that will be sent.
 func SignRFC9421(req *http.Request, body []byte, s Signer, now time.Time) error {
+	return SignRFC9421Sum(req, sha256.Sum256(body), s, now)
+}
+
+// SignRFC9421Sum is SignRFC9421 for a body whose SHA-256 is known, as when one body
+// goes to many.
+func SignRFC9421Sum(req *http.Request, body [sha256.Size]byte, s Signer, now time.Time) error {
 	if err := checkKeyID(s.KeyID()); err != nil {
 		return err
 	}

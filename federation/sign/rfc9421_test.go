@@ -15,7 +15,7 @@ import (
 
 func TestSignRFC9421(t *testing.T) {
 	created := signingTime.Unix()
-	digest := contentDigest(testBody)
+	digest := contentDigest(sha256.Sum256(testBody))
 	tests := []struct {
 		name, method, url string
 		body              []byte
@@ -180,7 +180,7 @@ func TestParseRFC9421Refuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r, _ := arrive(t, newRequest(t, "POST", "https://a.example/inbox", testBody))
-			r.Header.Set("Content-Digest", contentDigest(testBody))
+			r.Header.Set("Content-Digest", contentDigest(sha256.Sum256(testBody)))
 			r.Header.Set("Digest", "SHA-256=x")
 			r.Header["Signature-Input"] = []string{tt.input}
 			r.Header["Signature"] = []string{tt.signature}

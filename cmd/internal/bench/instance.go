@@ -35,10 +35,11 @@ type instance struct {
 }
 
 func newInstance() calls {
+	node.CollectLess()
 	i := &instance{}
 	return calls{
 		"open": on(i.open), "seed": on(i.seed), "community": on(i.community), "draft": on(i.draft), "release": on(i.release),
-		"applied": on(i.applied), "drained": on(i.drained), "multiply": on(i.multiply), "close": on(i.close),
+		"applied": on(i.applied), "drained": on(i.drained), "multiply": on(i.multiply), "import": on(i.importing), "close": on(i.close),
 	}
 }
 
