@@ -89,6 +89,8 @@ type Config struct {
 	Equivalences []Equivalence `koanf:"equivalences"`
 
 	Attachments Attachments `koanf:"attachments"`
+	Access      Access      `koanf:"access"`
+	Mail        Mail        `koanf:"mail"`
 	Retention   Retention   `koanf:"retention"`
 	Shutdown    Shutdown    `koanf:"shutdown"`
 }
@@ -272,6 +274,7 @@ func (c Config) LogValue() slog.Value {
 		slog.Any("trusted_proxies", c.BehindProxy.TrustedProxies),
 		slog.Bool("loopback", c.Loopback()),
 		slog.Bool("hold_classified", c.HoldClassified),
+		slog.String("mail", c.Mail.Host),
 	)
 }
 

@@ -121,7 +121,7 @@ func fieldOf(t *testing.T, section reflect.Type, key string) reflect.StructField
 func TestFieldsAreDocumented(t *testing.T) {
 	inElements := []string{"MarkingLevel", "PrecedenceProfile", "PrecedenceLevel", "Equivalence"}
 	checked := 0
-	for _, file := range []string{"config.go", "federation.go"} {
+	for _, file := range []string{"config.go", "federation.go", "access.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -160,6 +160,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 var sections = map[string]bool{
 	"TLS": true, "BehindProxy": true, "Log": true, "Federation": true, "Markings": true,
 	"Attachments": true, "Retention": true, "Shutdown": true, "Private": true, "Loopback": true,
+	"Access": true, "Mail": true,
 }
 
 func TestVariablesWinOverFile(t *testing.T) {

@@ -72,6 +72,8 @@ func Defaults() Config {
 				"application/vnd.openxmlformats-officedocument.presentationml.presentation",
 			},
 		},
+		Access:    Access{SessionIdle: 12 * time.Hour, SessionLifetime: 7 * 24 * time.Hour},
+		Mail:      Mail{Port: 587, Security: MailStartTLS},
 		Retention: Retention{IDDays: 400},
 		Shutdown:  Shutdown{Grace: 15 * time.Second},
 	}

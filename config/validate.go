@@ -35,6 +35,8 @@ func (c Config) Validate() error {
 	c.checkPrecedences(&p)
 	c.checkEquivalences(&p)
 	c.Attachments.check(&p)
+	c.Access.check(&p)
+	c.Mail.check(&p)
 	p.add(!slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level),
 		"log.level %q: use debug, info, warn or error", c.Log.Level)
 	p.add(c.Log.Format != "text" && c.Log.Format != "json", "log.format %q: use text or json", c.Log.Format)

@@ -85,8 +85,24 @@ func TestProblemsNameTheKey(t *testing.T) {
 		"loopback to the network": {loopback(), func(c *Config) { c.Listen = ":8101" }, "this machine alone"},
 		"loopback, proxy elsewhere": {loopback(), func(c *Config) { c.BehindProxy.TrustedProxies = []string{"10.0.0.1"} },
 			"behind_proxy.trusted_proxies"},
-		"proxy by name":          {public(), func(c *Config) { c.BehindProxy.TrustedProxies = []string{"proxy"} }, "behind_proxy.trusted_proxies"},
-		"everyone a proxy":       {public(), func(c *Config) { c.BehindProxy.TrustedProxies = []string{"0.0.0.0/0"} }, "believes everyone"},
+		"proxy by name":         {public(), func(c *Config) { c.BehindProxy.TrustedProxies = []string{"proxy"} }, "behind_proxy.trusted_proxies"},
+		"everyone a proxy":      {public(), func(c *Config) { c.BehindProxy.TrustedProxies = []string{"0.0.0.0/0"} }, "believes everyone"},
+		"session ends at once":  {public(), func(c *Config) { c.Access.SessionIdle = time.Second }, "access.session_idle"},
+		"session for ever":      {public(), func(c *Config) { c.Access.SessionLifetime = 10000 * time.Hour }, "access.session_lifetime"},
+		"idle beyond lifetime":  {public(), func(c *Config) { c.Access.SessionLifetime = time.Hour }, "access.session_lifetime"},
+		"mail without sender":   {public(), func(c *Config) { c.Mail.Host = "post.example" }, "mail.from"},
+		"mail sender with name": {public(), func(c *Config) { c.Mail.Host, c.Mail.From = "post.example", "Valise <v@m.example>" }, "mail.from"},
+		"mail host with port":   {public(), func(c *Config) { c.Mail.Host, c.Mail.From = "post.example:25", "v@m.example" }, "mail.host"},
+		"mail in the clear": {public(), func(c *Config) {
+			c.Mail = Mail{Host: "post.example", Port: 25, Security: MailPlain, From: "v@m.example"}
+		},
+			"mail.security"},
+		"mail security": {public(), func(c *Config) { c.Mail.Security = "maybe" }, "mail.security"},
+		"mail port":     {public(), func(c *Config) { c.Mail.Port = 0 }, "mail.port"},
+		"mail without user": {public(), func(c *Config) {
+			c.Mail = Mail{Host: "post.example", Port: 587, Security: MailStartTLS, From: "v@m.example", Password: "p"}
+		},
+			"mail.username"},
 		"log level":              {public(), func(c *Config) { c.Log.Level = "loud" }, "log.level"},
 		"log format":             {public(), func(c *Config) { c.Log.Format = "xml" }, "log.format"},
 		"body too large":         {public(), func(c *Config) { c.Federation.MaxBody = 1 << 30 }, "federation.max_body"},

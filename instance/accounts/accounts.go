@@ -78,24 +78,30 @@ func (s *Accounts) Add(ctx context.Context, tx bun.Tx, kind, username, name stri
 
 // AddOffice opens an office. code begins its reference numbers.
 func (s *Accounts) AddOffice(ctx context.Context, by, username, code, title, post string) (o *models.Office, err error) {
+	err = s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		o, err = s.OpenOffice(ctx, tx, by, username, code, title, post)
+		return err
+	})
+	return o, err
+}
+
+// OpenOffice is AddOffice in the caller's transaction.
+func (s *Accounts) OpenOffice(ctx context.Context, tx bun.Tx, by, username, code, title, post string) (*models.Office, error) {
 	code = strings.ToUpper(strings.TrimSpace(code))
 	if !codes.MatchString(code) {
 		return nil, Invalid("code %q: use 2 to 32 of A-Z, 0-9, blank and -, beginning with a letter", code)
 	}
-	err = s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		a, err := s.Add(ctx, tx, models.TypeOrganization, username, title)
-		if err != nil {
-			return err
-		}
-		o = &models.Office{IRI: a.IRI, Code: code, Title: a.Name, Post: strings.TrimSpace(post), CreatedAt: models.At(s.Now())}
-		if err := models.InsertOffice(ctx, tx, o); models.IsConflict(err) {
-			return Invalid("the code %q is used by another office", code)
-		} else if err != nil {
-			return err
-		}
-		return audit.Append(ctx, tx, s.Now(), by, "office opened", string(a.IRI), map[string]any{"code": code, "title": title})
-	})
-	return o, err
+	a, err := s.Add(ctx, tx, models.TypeOrganization, username, title)
+	if err != nil {
+		return nil, err
+	}
+	o := &models.Office{IRI: a.IRI, Code: code, Title: a.Name, Post: strings.TrimSpace(post), CreatedAt: models.At(s.Now())}
+	if err := models.InsertOffice(ctx, tx, o); models.IsConflict(err) {
+		return nil, Invalid("the code %q is used by another office", code)
+	} else if err != nil {
+		return nil, err
+	}
+	return o, audit.Append(ctx, tx, s.Now(), by, "office opened", string(a.IRI), map[string]any{"code": code, "title": title})
 }
 
 // AddPerson adds an officer or expert.
