@@ -1,0 +1,220 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// Condition is a part of a WHERE clause with its arguments.
+type Condition struct {
+	SQL  string
+	Args []any
+}
+
+// SearchScope is what is searched: entries whose words fit Expr, with ids from From to
+// before To, and which the conditions of models/audience, on rows d of dispatches and of
+// comments, admit. Without Expr every entry fits.
+type SearchScope struct {
+	Expr                 SearchExpr
+	From, To             int64
+	Dispatches, Comments Condition
+}
+
+// seen is the condition that the reader may have the entry e, asked of the tables
+// themselves and of the latest version alone.
+func (s *SearchScope) seen() (string, []any) {
+	return `CASE WHEN e.source = 'dispatch' THEN EXISTS (SELECT 1 FROM dispatches AS d WHERE d.id = e.dispatch_row AND d.latest AND d.document IS NOT NULL AND (` + s.Dispatches.SQL + `))
+		ELSE EXISTS (SELECT 1 FROM comments AS d WHERE d.iri = e.object AND d.state = 'shown' AND (` + s.Comments.SQL + `)) END`,
+		append(append([]any{}, s.Dispatches.Args...), s.Comments.Args...)
+}
+
+// from is the FROM clause and what stands in WHERE before seen.
+func (s *SearchScope) from(db bun.IDB) (string, []any) {
+	if s.Expr == nil {
+		return `search_entries AS e WHERE e.id >= ? AND e.id < ?`, []any{s.From, s.To}
+	}
+	cond, words := searchCondition(db, s.Expr)
+	if isPG(db) {
+		return `search_entries AS e JOIN search_text AS t ON t.rowid = e.id WHERE ` + cond + ` AND e.id >= ? AND e.id < ?`, []any{words, s.From, s.To}
+	}
+	// The index itself walks from the newest: nothing is sorted.
+	return `search_text AS t CROSS JOIN search_entries AS e ON e.id = t.rowid WHERE ` + cond + ` AND t.rowid >= ? AND t.rowid < ?`, []any{words, s.From, s.To}
+}
+
+// order is newest first, by the column that the plan walks.
+func (s *SearchScope) order(db bun.IDB) string {
+	if s.Expr == nil || isPG(db) {
+		return ` ORDER BY e.id DESC LIMIT ?`
+	}
+	return ` ORDER BY t.rowid DESC LIMIT ?`
+}
+
+// SearchCandidates returns the newest entries of a scope, with what facets are made of.
+func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, limit int) ([]*SearchEntry, error) {
+	from, args := s.from(db)
+	seen, more := s.seen()
+	rows, err := bound(ctx, db, `SELECT e.id, e.object, e.source, e.office, e.peer, e.kind, e.marking, e.precedence, e.language, e.year, e.archive, e.tags FROM `+from+` AND `+seen+s.order(db),
+		append(append(args, more...), limit)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []*SearchEntry
+	for rows.Next() {
+		e := new(SearchEntry)
+		var tags string
+		if err := rows.Scan(&e.ID, &e.Object, &e.Source, &e.Office, &e.Peer, &e.Kind, &e.Marking, &e.Precedence, &e.Language, &e.Year, &e.Archive, &tags); err != nil {
+			return nil, err
+		}
+		if tags != "" {
+			e.Tags = strings.Split(tags, "\n")
+		}
+		out = append(out, e)
+	}
+	return out, rows.Err()
+}
+
+// SearchIDs returns for each expression the ids from From to before To that fit it,
+// newest first, at most limit of each. It asks no audience: its caller keeps those ids
+// alone that SearchCandidates gave.
+func SearchIDs(ctx context.Context, db bun.IDB, exprs []SearchExpr, from, to int64, limit int) ([]map[int64]bool, error) {
+	var parts []string
+	var args []any
+	for i, e := range exprs {
+		cond, words := searchCondition(db, e)
+		parts = append(parts, fmt.Sprintf(`SELECT %d AS n, x.id FROM (SELECT t.rowid AS id FROM search_text AS t WHERE %s AND t.rowid >= ? AND t.rowid < ? ORDER BY t.rowid DESC LIMIT ?) AS x`, i, cond))
+		args = append(args, words, from, to, limit)
+	}
+	rows, err := raw(ctx, db, strings.Join(parts, " UNION ALL "), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make([]map[int64]bool, len(exprs))
+	for i := range out {
+		out[i] = map[int64]bool{}
+	}
+	for rows.Next() {
+		var n int
+		var id int64
+		if err := rows.Scan(&n, &id); err != nil {
+			return nil, err
+		}
+		out[n][id] = true
+	}
+	return out, rows.Err()
+}
+
+// bodyMost is how much of a text is read for an extract, in characters.
+const bodyMost = 1 << 16
+
+// SearchHit is one entry with what a list shows of it.
+type SearchHit struct {
+	SearchEntry
+	Dispatch  Dispatch // of a dispatch; without its document
+	Comment   Comment  // of a comment; without its document
+	Body      string   // the text, or the beginning of a long one
+	Community string   // the name of its community
+}
+
+// SearchHits reads those of the given entries that the reader may still have.
+func SearchHits(ctx context.Context, db bun.IDB, s SearchScope, ids []int64) (map[int64]*SearchHit, error) {
+	out := make(map[int64]*SearchHit, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	list := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
+	args := append([]any{}, s.Dispatches.Args...)
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	rows, err := bound(ctx, db, `SELECT e.id, e.object, e.source, e.archive, e.year, e.tags, d.version, d.origin, d.author, d.author_host, d.community, COALESCE(c.name, ''), d.reference, d.kind, d.subject, d.precedence,
+		d.precedence_rank, d.marking, d.marking_rank, d.language, d.state, d.published_at, d.distributed_at, substr(t.body, 1, `+fmt.Sprint(bodyMost)+`)
+		FROM search_entries AS e JOIN dispatches AS d ON d.id = e.dispatch_row AND d.latest AND d.document IS NOT NULL AND (`+s.Dispatches.SQL+`)
+		JOIN search_text AS t ON t.rowid = e.id LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'dispatch' AND e.id IN (`+list+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		h := new(SearchHit)
+		d, tags := &h.Dispatch, ""
+		if err := rows.Scan(&h.ID, &h.Object, &h.Source, &h.Archive, &h.Year, &tags, &d.Version, &d.Origin, &d.Author, &d.AuthorHost, &d.Community, &h.Community, &d.Reference, &d.Kind, &d.Subject, &d.Precedence,
+			&d.PrecedenceRank, &d.Marking, &d.MarkingRank, &d.Language, &d.State, &d.PublishedAt, &d.DistributedAt, &h.Body); err != nil {
+			return nil, err
+		}
+		d.IRI, d.Latest = h.Object, true
+		if tags != "" {
+			h.Tags = strings.Split(tags, "\n")
+		}
+		out[h.ID] = h
+	}
+	return out, rows.Err()
+}
+
+// SearchCommentHits is SearchHits for comments. The dispatch that a comment is on is
+// named only where the reader may have it too.
+func SearchCommentHits(ctx context.Context, db bun.IDB, s SearchScope, ids []int64) (map[int64]*SearchHit, error) {
+	out := make(map[int64]*SearchHit, len(ids))
+	if len(ids) == 0 {
+		return out, nil
+	}
+	list := strings.TrimSuffix(strings.Repeat("?,", len(ids)), ",")
+	args := append(append([]any{}, s.Dispatches.Args...), s.Comments.Args...)
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	rows, err := bound(ctx, db, `SELECT e.id, e.object, e.year, d.author, d.attested_for, d.community, COALESCE(c.name, ''), d.marking_rank, d.published_at, d.distributed_at, t.body,
+		COALESCE(p.iri, ''), COALESCE(p.subject, ''), COALESCE(p.reference, '')
+		FROM search_entries AS e JOIN comments AS d ON d.iri = e.object AND d.state = 'shown'
+		LEFT JOIN dispatches AS p ON p.iri = d.dispatch AND p.latest AND EXISTS (SELECT 1 FROM dispatches AS d WHERE d.id = p.id AND (`+s.Dispatches.SQL+`))
+		JOIN search_text AS t ON t.rowid = e.id LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'comment' AND (`+s.Comments.SQL+`) AND e.id IN (`+list+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		h := &SearchHit{SearchEntry: SearchEntry{Source: SearchComment}}
+		c := &h.Comment
+		if err := rows.Scan(&h.ID, &h.Object, &h.Year, &c.Author, &c.AttestedFor, &c.Community, &h.Community, &c.MarkingRank, &c.PublishedAt, &c.DistributedAt, &h.Body,
+			&h.Dispatch.IRI, &h.Dispatch.Subject, &h.Dispatch.Reference); err != nil {
+			return nil, err
+		}
+		c.IRI, c.Dispatch = h.Object, h.Dispatch.IRI
+		out[h.ID] = h
+	}
+	return out, rows.Err()
+}
+
+// NamesOf returns the display names of actors; who has none is not in the answer.
+func NamesOf(ctx context.Context, db bun.IDB, ids []iri.IRI) (map[iri.IRI]string, error) {
+	out := map[iri.IRI]string{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	rows, err := bound(ctx, db, `SELECT iri, name FROM actors WHERE name <> '' AND iri IN (?)`, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id iri.IRI
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return nil, err
+		}
+		out[id] = name
+	}
+	return out, rows.Err()
+}
+
+// SearchCommunities are those that any of the given actors is or was a member of, at
+// most limit.
+func SearchCommunities(ctx context.Context, db bun.IDB, actors []iri.IRI, limit int) ([]iri.IRI, error) {
+	return BoundIRIs(ctx, db, `SELECT DISTINCT m.community FROM members AS m WHERE m.actor IN (?) LIMIT ?`, actors, limit)
+}
