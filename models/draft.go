@@ -31,9 +31,17 @@ type Draft struct {
 	Dispatch  iri.IRI // what it was released as
 	CreatedAt Time
 	UpdatedAt Time
+	// What lists show of the content, so that they need not read it. Kind is "" in rows
+	// that were written before these columns.
+	Kind           string
+	Subject        string
+	Language       string
+	MarkingRank    int64
+	PrecedenceRank int64
 }
 
-// DraftRevision is one saved state of a draft.
+// DraftRevision is one saved state of a draft. StartedAt is when the run of autosaves
+// began that it stands for, 0 for one that was saved by itself.
 type DraftRevision struct {
 	bun.BaseModel `bun:"table:draft_revisions"`
 
@@ -42,6 +50,7 @@ type DraftRevision struct {
 	Author    iri.IRI
 	Content   []byte
 	CreatedAt Time
+	StartedAt Time
 }
 
 // Decisions of a clearer.
@@ -69,22 +78,54 @@ func InsertDraft(ctx context.Context, tx bun.Tx, d *Draft) error {
 	if _, err := tx.NewInsert().Model(d).Exec(ctx); err != nil {
 		return err
 	}
-	return insertRevision(ctx, tx, d, d.Drafter)
+	return insertRevision(ctx, tx, d, d.Drafter, 0)
 }
 
 // SaveDraft stores the next revision if the row is still at the revision before it;
 // it tells whether it was.
 func SaveDraft(ctx context.Context, tx bun.Tx, d *Draft, author iri.IRI) (bool, error) {
-	n, err := rawExec(ctx, tx, `UPDATE drafts SET revision = ?, state = ?, content = ?, updated_at = ? WHERE id = ? AND revision = ? AND state IN ('draft', 'in clearance')`,
-		d.Revision, d.State, d.Content, int64(d.UpdatedAt), d.ID, d.Revision-1)
-	if err != nil || n == 0 {
+	if ok, err := updateDraft(ctx, tx, d); err != nil || !ok {
 		return false, err
 	}
-	return true, insertRevision(ctx, tx, d, author)
+	return true, insertRevision(ctx, tx, d, author, 0)
 }
 
-func insertRevision(ctx context.Context, tx bun.Tx, d *Draft, author iri.IRI) error {
-	_, err := tx.NewInsert().Model(&DraftRevision{Draft: d.ID, Revision: d.Revision, Author: author, Content: d.Content, CreatedAt: d.UpdatedAt}).Exec(ctx)
+func updateDraft(ctx context.Context, tx bun.Tx, d *Draft) (bool, error) {
+	n, err := rawExec(ctx, tx, `UPDATE drafts SET revision = ?, state = ?, content = ?, updated_at = ?, kind = ?, subject = ?, language = ?, marking_rank = ?, precedence_rank = ?
+		WHERE id = ? AND revision = ? AND state IN ('draft', 'in clearance')`,
+		d.Revision, d.State, d.Content, int64(d.UpdatedAt), d.Kind, d.Subject, d.Language, d.MarkingRank, d.PrecedenceRank, d.ID, d.Revision-1)
+	return n == 1, err
+}
+
+// SaveDraftRun is SaveDraft for an autosave. It takes the place of the revision before
+// it where that was an autosave of the same author in a run that began after since, and
+// nobody has decided on it or been shown it.
+func SaveDraftRun(ctx context.Context, tx bun.Tx, d *Draft, author iri.IRI, since Time) (bool, error) {
+	if ok, err := updateDraft(ctx, tx, d); err != nil || !ok {
+		return false, err
+	}
+	var last int64
+	var started Time
+	var by iri.IRI
+	err := rawRow(ctx, tx, `SELECT revision, author, started_at FROM draft_revisions WHERE draft = ? ORDER BY revision DESC LIMIT 1`, []any{d.ID}, &last, &by, &started)
+	if err != nil && !NotFound(err) {
+		return false, err
+	}
+	if err == nil && by == author && started > since {
+		n, err := rawExec(ctx, tx, `DELETE FROM draft_revisions WHERE draft = ? AND revision = ? AND NOT EXISTS (SELECT 1 FROM clearances AS c WHERE c.draft = ? AND c.revision = ?)
+			AND NOT EXISTS (SELECT 1 FROM draft_seen AS s WHERE s.draft = ? AND s.revision = ?)`, d.ID, last, d.ID, last, d.ID, last)
+		if err != nil {
+			return false, err
+		}
+		if n == 1 {
+			return true, insertRevision(ctx, tx, d, author, started)
+		}
+	}
+	return true, insertRevision(ctx, tx, d, author, d.UpdatedAt)
+}
+
+func insertRevision(ctx context.Context, tx bun.Tx, d *Draft, author iri.IRI, started Time) error {
+	_, err := tx.NewInsert().Model(&DraftRevision{Draft: d.ID, Revision: d.Revision, Author: author, Content: d.Content, CreatedAt: d.UpdatedAt, StartedAt: started}).Exec(ctx)
 	return err
 }
 
@@ -110,11 +151,19 @@ func RevisionAuthors(ctx context.Context, db bun.IDB, id string) ([]iri.IRI, err
 	return out, err
 }
 
-// Drafts lists an office's open drafts, newest change first.
-func Drafts(ctx context.Context, db bun.IDB, office iri.IRI, limit int) ([]*Draft, error) {
+// Drafts lists the open drafts of offices, newest change first, after the draft with the
+// given time and id (0 and "": from the newest).
+func Drafts(ctx context.Context, db bun.IDB, offices []iri.IRI, at Time, id string, limit int) ([]*Draft, error) {
 	var rows []*Draft
-	err := db.NewSelect().Model(&rows).Where("office = ?", office).Where("state IN ('draft', 'in clearance')").
-		OrderBy("updated_at", bun.OrderDesc).Limit(int64(limit)).Scan(ctx)
+	if len(offices) == 0 {
+		return nil, nil
+	}
+	q := db.NewSelect().Model(&rows).Where("office IN (?)", bun.List(offices)).Where("state IN ('draft', 'in clearance')").
+		OrderBy("updated_at", bun.OrderDesc).OrderBy("id", bun.OrderDesc).Limit(int64(limit))
+	if at > 0 {
+		q = q.Where("updated_at < ? OR updated_at = ? AND id < ?", at, at, id)
+	}
+	err := q.Scan(ctx)
 	return rows, err
 }
 

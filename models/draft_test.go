@@ -81,7 +81,7 @@ func TestDraftStates(t *testing.T) {
 		if d.State != models.DraftReleased || d.Dispatch != cable || string(d.Content) != "one" {
 			t.Errorf("got %+v", d)
 		}
-		open, err := models.Drafts(ctx, s.R, ministry, 10)
+		open, err := models.Drafts(ctx, s.R, []iri.IRI{ministry}, 0, "", 10)
 		must(t, err)
 		if len(open) != 1 || open[0].ID != "e" {
 			t.Errorf("open drafts: %+v", open)

@@ -24,11 +24,12 @@ var Kinds = []string{"cable", "noteVerbale", "circularNote", "aideMemoire", "non
 
 // Limits of a draft, checked at drafting so that nothing fails at release.
 const (
-	maxSubject    = 500
-	maxParagraphs = 500
-	maxText       = 400 << 10 // bytes of all paragraphs; a released dispatch must stay below 1 MiB
-	maxAddressees = 256
-	maxReferences = 100
+	maxSubject     = 500
+	maxParagraphs  = 500
+	maxText        = 400 << 10 // bytes of all paragraphs; a released dispatch must stay below 1 MiB
+	maxAddressees  = 256
+	maxReferences  = 100
+	maxCollectives = 20
 )
 
 // Content is what people write: a draft's text and headers.
@@ -47,10 +48,27 @@ type Content struct {
 	Attachments []Attachment `json:"attachments,omitempty"`
 	ValidUntil  *time.Time   `json:"validUntil,omitempty"`
 	ChangeNote  string       `json:"changeNote,omitempty"`
+	// Collectives are collective addresses of the office; release puts their members
+	// beside Action and Info.
+	Collectives []Collective `json:"collectives,omitempty"`
+	// Head is the version of all that is no paragraph, and Last the highest number that a
+	// paragraph's id has had. Both are the store's own.
+	Head int64 `json:"head,omitempty"`
+	Last int64 `json:"last,omitempty"`
 }
 
-// Paragraph is one numbered paragraph in Markdown.
+// Collective names a collective address in a draft.
+type Collective struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Role string `json:"role"` // models.RoleAction or models.RoleInfo
+}
+
+// Paragraph is one numbered paragraph in Markdown. ID stays the same while the draft
+// lives and is never used again; Version rises with each change of it.
 type Paragraph struct {
+	ID       string `json:"id,omitempty"`
+	Version  int64  `json:"version,omitempty"`
 	Marking  string `json:"marking,omitempty"` // portion marking; "" is the whole's
 	Language string `json:"language,omitempty"`
 	Text     string `json:"text"`
@@ -58,9 +76,10 @@ type Paragraph struct {
 
 // Reference points at another dispatch, with the digest that it had when it was cited.
 type Reference struct {
-	Target iri.IRI `json:"target"`
-	Label  string  `json:"label"`
-	Digest string  `json:"digest,omitempty"`
+	Target  iri.IRI `json:"target"`
+	Label   string  `json:"label"`
+	Digest  string  `json:"digest,omitempty"`
+	Answers bool    `json:"answers,omitempty"` // this dispatch answers the target
 }
 
 // Attachment is a file that is kept here by digest.
@@ -69,10 +88,11 @@ type Attachment struct {
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`
 	Size      int64  `json:"size"`
+	Marking   string `json:"marking,omitempty"` // "" is the whole's
 }
 
-// parseContent reads stored content.
-func parseContent(b []byte) (*Content, error) {
+// ParseContent reads stored content.
+func ParseContent(b []byte) (*Content, error) {
 	c := new(Content)
 	if err := json.Unmarshal(b, c); err != nil {
 		return nil, fmt.Errorf("read a draft's content: %w", err)
@@ -82,14 +102,35 @@ func parseContent(b []byte) (*Content, error) {
 
 // check refuses what could not be released, with words for the drafter.
 func (c *Content) check() error {
+	if err := c.checkForm(); err != nil {
+		return err
+	}
+	if c.Subject == "" {
+		return accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject)
+	}
+	if len(c.Paragraphs) == 0 {
+		return accounts.Invalid("a dispatch has 1 to %d paragraphs, not 0", maxParagraphs)
+	}
+	for i, p := range c.Paragraphs {
+		if strings.TrimSpace(p.Text) == "" {
+			return accounts.Invalid("paragraph %d is empty", i+1)
+		}
+	}
+	return nil
+}
+
+// checkForm refuses what may not even be kept as a draft. What is missing may still come.
+func (c *Content) checkForm() error {
 	c.Subject = strings.TrimSpace(c.Subject)
 	switch {
 	case !slices.Contains(Kinds, c.Kind):
 		return accounts.Invalid("kind %q: use one of %s", c.Kind, strings.Join(Kinds, ", "))
-	case c.Subject == "" || len(c.Subject) > maxSubject:
+	case len(c.Subject) > maxSubject:
 		return accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject)
-	case len(c.Paragraphs) == 0 || len(c.Paragraphs) > maxParagraphs:
+	case len(c.Paragraphs) > maxParagraphs:
 		return accounts.Invalid("a dispatch has 1 to %d paragraphs, not %d", maxParagraphs, len(c.Paragraphs))
+	case len(c.Collectives) > maxCollectives:
+		return accounts.Invalid("at most %d collective addresses, not %d", maxCollectives, len(c.Collectives))
 	case len(c.Action)+len(c.Info) > maxAddressees:
 		return accounts.Invalid("at most %d addressees, not %d", maxAddressees, len(c.Action)+len(c.Info))
 	case len(c.References) > maxReferences:
@@ -98,10 +139,7 @@ func (c *Content) check() error {
 	size := 0
 	for i, p := range c.Paragraphs {
 		size += len(p.Text)
-		if strings.TrimSpace(p.Text) == "" {
-			return accounts.Invalid("paragraph %d is empty", i+1)
-		}
-		if why := unfit(p.Text); why != "" {
+		if why := Unfit(p.Text); why != "" {
 			return accounts.Invalid("paragraph %d %s", i+1, why)
 		}
 	}
@@ -109,7 +147,7 @@ func (c *Content) check() error {
 		return accounts.Invalid("the text has %d bytes; at most %d fit into one dispatch. Put the rest into an attachment", size, maxText)
 	}
 	for name, s := range map[string]string{"the subject": c.Subject, "the summary": c.Summary, "the change note": c.ChangeNote} {
-		if why := unfit(s); why != "" {
+		if why := Unfit(s); why != "" {
 			return accounts.Invalid("%s %s", name, why)
 		}
 	}
@@ -123,9 +161,9 @@ func (c *Content) check() error {
 	return nil
 }
 
-// unfit says what is wrong with a text: bytes that are no text, or characters that
+// Unfit says what is wrong with a text: bytes that are no text, or characters that
 // reverse the order of what is read after them.
-func unfit(s string) string {
+func Unfit(s string) string {
 	if !utf8.ValidString(s) {
 		return "is not valid UTF-8"
 	}
@@ -195,6 +233,23 @@ func (c *Content) render(whole string) (ps []vocab.Paragraph, content string, er
 		all.WriteString(h)
 	}
 	return ps, all.String(), nil
+}
+
+// Excerpt is the first words of a text in HTML, without markup, for lists.
+func Excerpt(markup string) string {
+	const enough = 300 // bytes
+	if len(markup) > 20*enough {
+		markup = markup[:20*enough]
+	}
+	text := strings.Join(strings.Fields(Plain(strings.ToValidUTF8(markup, ""))), " ")
+	if len(text) <= enough {
+		return text
+	}
+	cut := strings.LastIndexByte(text[:enough], ' ')
+	if cut < enough/2 {
+		cut = enough
+	}
+	return strings.ToValidUTF8(text[:cut], "") + "…"
 }
 
 // Plain returns the text of sanitised HTML without its tags.

@@ -2,7 +2,6 @@ package dispatches
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -27,16 +26,24 @@ func (s *Dispatches) NewDraft(ctx context.Context, person, office iri.IRI, c *Co
 	if err := s.checkContent(ctx, office, c, corrects); err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
+	return s.insertDraft(ctx, person, office, c, corrects)
+}
+
+func (s *Dispatches) insertDraft(ctx context.Context, person, office iri.IRI, c *Content, corrects iri.IRI) (*models.Draft, error) {
 	id, err := uuid.NewV7FromReader(s.Out.Rand)
 	if err != nil {
 		return nil, err
 	}
-	d := &models.Draft{ID: id.String(), Office: office, Drafter: person, Revision: 1, State: models.DraftOpen, Content: body, Corrects: corrects, CreatedAt: s.now(), UpdatedAt: s.now()}
-	return d, s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return models.InsertDraft(ctx, tx, d) })
+	d := &models.Draft{ID: id.String(), Office: office, Drafter: person, Revision: 1, State: models.DraftOpen, Corrects: corrects, CreatedAt: s.now(), UpdatedAt: s.now()}
+	return d, s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.write(d, &Content{}, c); err != nil {
+			return err
+		}
+		if err := models.InsertDraft(ctx, tx, d); err != nil {
+			return err
+		}
+		return s.keepVersions(ctx, tx, d, &Content{}, c, person)
+	})
 }
 
 // EditDraft saves the next revision. revision is the one that the editor has seen: if
@@ -49,12 +56,22 @@ func (s *Dispatches) EditDraft(ctx context.Context, person iri.IRI, id string, r
 	if err := s.checkContent(ctx, d.Office, c, d.Corrects); err != nil {
 		return nil, err
 	}
-	if d.Content, err = json.Marshal(c); err != nil {
-		return nil, err
-	}
-	d.Revision, d.State, d.UpdatedAt = revision+1, models.DraftOpen, s.now()
 	err = s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if d, err = models.DraftByID(ctx, tx, id); err != nil {
+			return err
+		}
+		before, err := ParseContent(d.Content)
+		if err != nil {
+			return err
+		}
+		d.Revision, d.State, d.UpdatedAt = revision+1, models.DraftOpen, s.now()
+		if err := s.write(d, before, c); err != nil {
+			return err
+		}
 		saved, err := models.SaveDraft(ctx, tx, d, person)
+		if err == nil && saved {
+			return s.keepVersions(ctx, tx, d, before, c, person)
+		}
 		if err == nil && !saved {
 			return &policy.Refusal{Code: "stale-draft", Status: 409, Detail: fmt.Sprintf("revision %d is no longer the latest, or the draft was released; your text was not saved over it. Read the latest revision and merge", revision)}
 		}
@@ -77,27 +94,46 @@ func (s *Dispatches) checkContent(ctx context.Context, office iri.IRI, c *Conten
 	if _, err := s.precedence(c.Precedence); err != nil {
 		return err
 	}
-	for i, p := range c.Paragraphs {
-		if err := s.Guard.Portion(p.Marking, int64(level.Rank)); err != nil {
-			return fmt.Errorf("paragraph %d: %w", i+1, err)
-		}
+	if err := s.portions(c, int64(level.Rank)); err != nil {
+		return err
 	}
 	if err := s.checkAttachments(c); err != nil {
 		return err
 	}
-	if corrects != "" {
-		d, err := models.DispatchByIRI(ctx, s.Store.R, corrects)
-		if models.NotFound(err) || err == nil && (d.Author != office || d.Origin != models.OriginIssued) {
-			return invalid("%s is no dispatch of this office", corrects)
+	if corrects != "" && strings.TrimSpace(c.ChangeNote) == "" {
+		return invalid("a correction says in its change note what has changed")
+	}
+	return s.checkCorrects(ctx, office, corrects)
+}
+
+// checkCorrects refuses a correction of what is not the office's own and in force.
+func (s *Dispatches) checkCorrects(ctx context.Context, office, corrects iri.IRI) error {
+	if corrects == "" {
+		return nil
+	}
+	d, err := models.DispatchByIRI(ctx, s.Store.R, corrects)
+	if models.NotFound(err) || err == nil && (d.Author != office || d.Origin != models.OriginIssued) {
+		return invalid("%s is no dispatch of this office", corrects)
+	}
+	if err != nil {
+		return err
+	}
+	if d.State != models.DispatchInForce {
+		return invalid("%s was %s; issue a new dispatch", d.Reference, d.State)
+	}
+	return nil
+}
+
+// portions refuses a paragraph or an attachment that is marked above the whole.
+func (s *Dispatches) portions(c *Content, whole int64) error {
+	for i, p := range c.Paragraphs {
+		if err := s.Guard.Portion(p.Marking, whole); err != nil {
+			return fmt.Errorf("paragraph %d: %w", i+1, err)
 		}
-		if err != nil {
-			return err
-		}
-		if d.State != models.DispatchInForce {
-			return invalid("%s was %s; issue a new dispatch", d.Reference, d.State)
-		}
-		if strings.TrimSpace(c.ChangeNote) == "" {
-			return invalid("a correction says in its change note what has changed")
+	}
+	for _, a := range c.Attachments {
+		if err := s.Guard.Portion(a.Marking, whole); err != nil {
+			return fmt.Errorf("the attachment %s: %w", a.Name, err)
 		}
 	}
 	return nil
@@ -111,7 +147,7 @@ func (s *Dispatches) checkAttachments(c *Content) error {
 	for _, a := range c.Attachments {
 		total += a.Size
 		switch {
-		case a.Name == "" || len(a.Name) > 255 || unfit(a.Name) != "":
+		case a.Name == "" || len(a.Name) > 255 || Unfit(a.Name) != "":
 			return invalid("an attachment needs a plain name of at most 255 bytes")
 		case !slices.Contains(s.Limits.Types, a.MediaType):
 			return invalid("%s: files of type %s are not allowed", a.Name, a.MediaType)
@@ -167,7 +203,7 @@ func (s *Dispatches) Draft(ctx context.Context, person iri.IRI, id string) (*mod
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	c, err := parseContent(d.Content)
+	c, err := ParseContent(d.Content)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -195,6 +231,9 @@ func (s *Dispatches) AskClearance(ctx context.Context, person iri.IRI, id string
 			if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: who, Kind: "clearance asked", Subject: id, Detail: fmt.Sprintf("%s asks you to clear revision %d", person, revision), CreatedAt: s.now()}); err != nil {
 				return err
 			}
+		}
+		if err := settled(ctx, tx, id); err != nil {
+			return err
 		}
 		_, err = models.SetDraftState(ctx, tx, id, revision, models.DraftClearing, "", s.now())
 		return err
@@ -246,6 +285,9 @@ func (s *Dispatches) mayRelease(ctx context.Context, tx bun.Tx, person iri.IRI, 
 		return nil, err
 	}
 	if err := sameRevision(d, revision); err != nil {
+		return nil, err
+	}
+	if err := settled(ctx, tx, id); err != nil {
 		return nil, err
 	}
 	office, err := models.OfficeByIRI(ctx, tx, d.Office)

@@ -75,7 +75,7 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 	d := &models.Dispatch{IRI: w.ID, Version: w.Version, Latest: true, Origin: models.OriginReceived, Author: w.AttributedTo, AuthorHost: w.AttributedTo.Host(), Community: community,
 		Reference: w.ReferenceNumber, Kind: w.DispatchType, Subject: w.Name, Precedence: r.Precedence, PrecedenceRank: int64(r.Level.Rank), Marking: r.Marking, MarkingRank: r.Rank,
 		Language: w.AuthenticLanguage, Context: w.Context, Activity: activity, Document: r.Document, Digest: r.Digest, Signatory: w.Signatory, ChangeNote: w.ChangeNote,
-		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), CreatedAt: a.Row.ReceivedAt}
+		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), Excerpt: Excerpt(w.Content), CreatedAt: a.Row.ReceivedAt}
 	if r.Level.AcknowledgeWithin > 0 {
 		d.DueAt = now.Add(r.Level.AcknowledgeWithin)
 	}
@@ -106,6 +106,10 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 	}
 	if !d.Latest {
 		if err := s.precedes(ctx, tx, d); err != nil {
+			return false, err
+		}
+		// It may name addressees of its own, who find the latest version by the index.
+		if err := models.RequeueSearch(ctx, tx, w.ID); err != nil {
 			return false, err
 		}
 	}
@@ -216,7 +220,7 @@ func (s *Dispatches) keepParts(ctx context.Context, tx bun.Tx, w *vocab.Dispatch
 		ref := models.DispatchReference{Dispatch: w.ID, Target: target}
 		for _, t := range w.RefTags {
 			if t.Href == target {
-				ref.Label, ref.Digest = t.Name, t.DigestMultibase
+				ref.Label, ref.Digest, ref.Answers = t.Name, t.DigestMultibase, t.Answers
 			}
 		}
 		refs = append(refs, ref)
@@ -274,27 +278,6 @@ func (s *Dispatches) ReceiveDirect(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		Dispatch: r.Wire.ID, Version: r.Wire.Version, Activity: a.Activity.ID, Digest: r.Digest})
 }
 
-// guestAuthor holds a guest instance to the community that brought it here: it may
-// write to a member by name, in that community, for the time of her membership.
-func (s *Dispatches) guestAuthor(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *Received, owner iri.IRI) error {
-	if a.Local {
-		return nil
-	}
-	peer, err := models.PeerByHost(ctx, tx, a.Row.Host)
-	if err != nil || peer.State != models.PeerGuest {
-		return err
-	}
-	m, err := models.MemberOf(ctx, tx, r.Wire.Audience, owner)
-	if err != nil && !models.NotFound(err) {
-		return err
-	}
-	published := models.At(r.Wire.Published)
-	if err != nil || m.State == models.MemberReserved || published < m.HistoryFrom || m.LeftAt != 0 && published > m.LeftAt || r.Rank > m.Ceiling {
-		return &policy.Refusal{Code: "guest", Detail: fmt.Sprintf("%s is a guest here, and %s was not in its community when the dispatch was released", a.Row.Host, owner)}
-	}
-	return nil
-}
-
 // ReceiptFor is one receipt that we owe.
 type ReceiptFor struct {
 	Kind, Station string
@@ -317,7 +300,7 @@ func (s *Dispatches) Receipt(ctx context.Context, tx bun.Tx, f ReceiptFor) error
 	if err != nil {
 		return err
 	}
-	to, err := models.ActorByIRI(ctx, tx, f.To)
+	to, err := models.ActorAddress(ctx, tx, f.To)
 	if models.NotFound(err) {
 		return &inbox.NeedActor{ID: f.To}
 	}

@@ -23,6 +23,12 @@ const (
 // that it names, and sends the receipt. Each step is taken once; a repeated one
 // changes nothing.
 func (s *Dispatches) Handle(ctx context.Context, person iri.IRI, name, step, number string) (*models.Dispatch, error) {
+	return s.HandleFor(ctx, person, "", name, step, number)
+}
+
+// HandleFor is Handle for one of the person's offices, where a dispatch names several;
+// with "" it is the one that is to act.
+func (s *Dispatches) HandleFor(ctx context.Context, person, desk iri.IRI, name, step, number string) (*models.Dispatch, error) {
 	var d *models.Dispatch
 	err := s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var r audience.Reader
@@ -30,7 +36,7 @@ func (s *Dispatches) Handle(ctx context.Context, person iri.IRI, name, step, num
 		if d, r, err = s.find(ctx, tx, person, name); err != nil {
 			return err
 		}
-		office, role, err := s.addressedOffice(ctx, tx, d, r)
+		office, role, err := s.addressedOffice(ctx, tx, d, r, desk)
 		if err != nil {
 			return err
 		}
@@ -52,7 +58,7 @@ func (s *Dispatches) Handle(ctx context.Context, person iri.IRI, name, step, num
 			if reg.RegisteredAt != 0 {
 				return nil
 			}
-			if number == "" || len(number) > 100 || unfit(number) != "" {
+			if number == "" || len(number) > 100 || Unfit(number) != "" {
 				return invalid("give the registry number, in at most 100 bytes")
 			}
 			reg.RegisteredAt, reg.RegisteredBy, reg.Number = now, person, number
@@ -77,8 +83,8 @@ func (s *Dispatches) Handle(ctx context.Context, person iri.IRI, name, step, num
 }
 
 // addressedOffice is the addressee that the reader stands for: an office of hers, or
-// herself.
-func (s *Dispatches) addressedOffice(ctx context.Context, db bun.IDB, d *models.Dispatch, r audience.Reader) (iri.IRI, string, error) {
+// herself; with desk not empty, that one alone.
+func (s *Dispatches) addressedOffice(ctx context.Context, db bun.IDB, d *models.Dispatch, r audience.Reader, desk iri.IRI) (iri.IRI, string, error) {
 	to, err := models.AddresseesOf(ctx, db, d.IRI)
 	if err != nil {
 		return "", "", err
@@ -86,7 +92,7 @@ func (s *Dispatches) addressedOffice(ctx context.Context, db bun.IDB, d *models.
 	slices.SortStableFunc(to, func(a, b models.Addressee) int { return len(a.Role) - len(b.Role) })
 	for _, role := range []string{models.RoleAction, models.RoleInfo} {
 		for _, a := range to {
-			if a.Role == role && (a.Actor == r.Actor || slices.Contains(r.Offices, a.Actor)) {
+			if a.Role == role && (desk == "" || a.Actor == desk) && (a.Actor == r.Actor || slices.Contains(r.Offices, a.Actor)) {
 				return a.Actor, role, nil
 			}
 		}

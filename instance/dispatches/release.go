@@ -9,7 +9,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"valise/federation/outbox"
-	"valise/federation/policy"
 	"valise/federation/sign"
 	"valise/federation/vocab"
 	"valise/instance/audit"
@@ -20,6 +19,7 @@ import (
 // prepared is everything about a release that needs no transaction.
 type prepared struct {
 	content    *Content
+	uses       []models.CollectiveUse // what its collective addresses stand for
 	office     *models.Office
 	addressees []models.Addressee
 	recipients []*models.Actor
@@ -29,6 +29,7 @@ type prepared struct {
 	precedence int
 	due        models.Time
 	id, act    iri.IRI
+	thread     iri.IRI          // the conversation (context)
 	previous   *models.Dispatch // of a correction
 }
 
@@ -90,12 +91,19 @@ func (s *Dispatches) Release(ctx context.Context, person iri.IRI, draftID string
 
 // prepare does what needs the network or time: finding addressees, rendering.
 func (s *Dispatches) prepare(ctx context.Context, draft *models.Draft) (*prepared, error) {
-	c, err := parseContent(draft.Content)
+	c, err := ParseContent(draft.Content)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := s.expand(ctx, draft.Office, c)
 	if err != nil {
 		return nil, err
 	}
 	if len(c.Action)+len(c.Info) == 0 && c.Community == "" {
 		return nil, invalid("name at least one addressee or a community")
+	}
+	if err := s.checkContent(ctx, draft.Office, c, draft.Corrects); err != nil {
+		return nil, err
 	}
 	level, err := s.Guard.Draft(c.Marking)
 	if err != nil {
@@ -105,7 +113,7 @@ func (s *Dispatches) prepare(ctx context.Context, draft *models.Draft) (*prepare
 	if err != nil {
 		return nil, err
 	}
-	p := &prepared{content: c, marking: int64(level.Rank), precedence: precedence.Rank}
+	p := &prepared{content: c, uses: uses, marking: int64(level.Rank), precedence: precedence.Rank}
 	if precedence.AcknowledgeWithin > 0 {
 		p.due = s.now().Add(precedence.AcknowledgeWithin)
 	}
@@ -136,99 +144,17 @@ func (s *Dispatches) prepare(ctx context.Context, draft *models.Draft) (*prepare
 		return nil, err
 	}
 	if draft.Corrects == "" {
+		if p.thread, err = s.conversation(ctx, c); err != nil {
+			return nil, err
+		}
 		p.id, err = s.Out.NewID("d")
 		return p, err
 	}
 	if p.previous, err = models.DispatchByIRI(ctx, s.Store.R, draft.Corrects); err != nil {
 		return nil, err
 	}
-	p.id = p.previous.IRI
+	p.id, p.thread = p.previous.IRI, p.previous.Context
 	return p, nil
-}
-
-// guard refuses what may not go to one of the addressees, with today's standing and
-// ceilings. A correction goes where the dispatch went and nowhere else.
-func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
-	if p.previous != nil {
-		current, err := models.DispatchByIRI(ctx, tx, p.id)
-		if err != nil {
-			return err
-		}
-		if current.State != models.DispatchInForce || current.Version != p.previous.Version {
-			return &policy.Refusal{Code: "stale-draft", Status: 409, Detail: "the dispatch has changed since this correction was drafted"}
-		}
-		before, err := models.AddresseesOf(ctx, tx, p.id)
-		if err != nil {
-			return err
-		}
-		for _, a := range p.addressees {
-			if !slices.ContainsFunc(before, func(b models.Addressee) bool { return b.Actor == a.Actor }) {
-				return invalid("%s did not get the dispatch; a correction cannot add an addressee. Send a new dispatch", a.Actor)
-			}
-		}
-	}
-	for _, a := range p.addressees {
-		if a.Local {
-			if err := s.guardLocal(ctx, tx, p, a); err != nil {
-				return err
-			}
-			continue
-		}
-		peer, err := models.PeerByHost(ctx, tx, a.Host)
-		if models.NotFound(err) {
-			return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is on %s, which is not accredited here; ask your operator to propose it", a.Actor, a.Host)}
-		}
-		if err != nil {
-			return err
-		}
-		switch peer.State {
-		case models.PeerAccredited:
-		case models.PeerGuest:
-			if ok, err := s.guestKnown(ctx, tx, p.office.IRI, a.Actor); err != nil {
-				return err
-			} else if !ok {
-				return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is known here only through an invitation, and %s is not who was invited", a.Host, a.Actor)}
-			}
-		default:
-			return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is %s here", a.Host, peer.State)}
-		}
-		if peer.Form == models.FormBulletin {
-			return &policy.Refusal{Code: "bulletins-only", Status: 409, Detail: fmt.Sprintf("the software of %s knows no dispatches; %s reads the bulletins of a community. Address the community", a.Host, a.Actor)}
-		}
-		if err := s.Guard.Leave(p.marking, policy.Ceiling{Whose: string(a.Host), Rank: peer.Ceiling}); err != nil {
-			return err
-		}
-		if c, err := models.CommunityByIRI(ctx, tx, a.Actor); err == nil {
-			if err := s.Guard.Leave(p.marking, policy.Ceiling{Whose: c.Name, Rank: c.Ceiling}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// guestKnown tells whether a guest instance's actor is one that we invited, or a
-// community of its own that the office has joined.
-func (s *Dispatches) guestKnown(ctx context.Context, tx bun.Tx, office, actor iri.IRI) (bool, error) {
-	if ok, err := models.GuestKnown(ctx, tx, actor); err != nil || ok {
-		return ok, err
-	}
-	m, err := models.MemberOf(ctx, tx, actor, office)
-	if models.NotFound(err) {
-		return false, nil
-	}
-	return err == nil && m.State == models.MemberActive, err
-}
-
-func (s *Dispatches) guardLocal(ctx context.Context, tx bun.Tx, p *prepared, a models.Addressee) error {
-	c, err := models.CommunityByIRI(ctx, tx, a.Actor)
-	if models.NotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.Guard.Leave(p.marking, policy.Ceiling{Whose: c.Name, Rank: c.Ceiling})
 }
 
 // issue writes the signed bytes and everything that follows from them.
@@ -246,7 +172,7 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 	d := &models.Dispatch{IRI: p.id, Version: wire.Version, Latest: true, Origin: models.OriginIssued, Author: p.office.IRI, AuthorHost: s.Own, Community: c.Community,
 		Reference: reference, Kind: c.Kind, Subject: c.Subject, Precedence: c.Precedence, PrecedenceRank: int64(p.precedence), Marking: c.Marking, MarkingRank: p.marking,
 		Language: c.Language, Context: wire.Context, Activity: p.act, Document: document, Digest: digest, Signatory: person, ChangeNote: c.ChangeNote,
-		State: models.DispatchInForce, PublishedAt: models.At(wire.Published), DistributedAt: models.At(wire.Published), UpdatedAt: models.At(wire.Updated), CreatedAt: models.At(now)}
+		State: models.DispatchInForce, PublishedAt: models.At(wire.Published), DistributedAt: models.At(wire.Published), UpdatedAt: models.At(wire.Updated), Excerpt: Excerpt(p.text), CreatedAt: models.At(now)}
 	if _, err := models.InsertDispatch(ctx, tx, d); err != nil {
 		return nil, fmt.Errorf("keep the dispatch: %w", err)
 	}
@@ -254,6 +180,12 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 		p.addressees[i].Dispatch = p.id
 	}
 	if err := models.InsertAddressees(ctx, tx, p.addressees); err != nil {
+		return nil, err
+	}
+	for i := range p.uses {
+		p.uses[i].Dispatch, p.uses[i].Version = p.id, d.Version
+	}
+	if err := models.InsertCollectiveUses(ctx, tx, p.uses); err != nil {
 		return nil, err
 	}
 	if err := models.InsertReferences(ctx, tx, s.references(p.id, c)); err != nil {
@@ -289,7 +221,7 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 func (s *Dispatches) wire(p *prepared, person iri.IRI, reference string, now time.Time) *vocab.Dispatch {
 	c := p.content
 	w := &vocab.Dispatch{ID: p.id, AttributedTo: p.office.IRI, Audience: c.Community, Name: c.Subject, Summary: Sanitise(c.Summary), Content: p.text,
-		URL: iri.IRI(s.Own.Base() + "/read/" + last(p.id)), Published: now, ReferenceNumber: reference, DispatchType: c.Kind,
+		URL: iri.IRI(s.Own.Base() + "/read/" + last(p.id)), Published: now, Context: p.thread, ReferenceNumber: reference, DispatchType: c.Kind,
 		Precedence: vocab.Grade{Scheme: s.Profile.Scheme, Level: c.Precedence, Rank: p.precedence},
 		Marking:    vocab.Grade{Scheme: s.Guard.Scheme(), Level: c.Marking, Rank: int(p.marking)},
 		Paragraphs: p.paragraphs, ActionAddressee: c.Action, InfoAddressee: c.Info, Signatory: person,
@@ -309,7 +241,7 @@ func (s *Dispatches) wire(p *prepared, person iri.IRI, reference string, now tim
 	}
 	for _, r := range c.References {
 		w.References = append(w.References, r.Target)
-		w.RefTags = append(w.RefTags, vocab.RefTag{Name: r.Label, Href: r.Target, DigestMultibase: r.Digest})
+		w.RefTags = append(w.RefTags, vocab.RefTag{Name: r.Label, Href: r.Target, DigestMultibase: r.Digest, Answers: r.Answers})
 	}
 	for _, a := range c.Attachments {
 		w.Attachments = append(w.Attachments, vocab.Attachment{Name: a.Name, MediaType: a.MediaType, Size: a.Size, DigestMultibase: a.Digest, URL: iri.IRI(s.Own.Base() + "/f/" + a.Digest)})
@@ -330,7 +262,7 @@ func (s *Dispatches) wire(p *prepared, person iri.IRI, reference string, now tim
 func (s *Dispatches) references(id iri.IRI, c *Content) []models.DispatchReference {
 	var out []models.DispatchReference
 	for _, r := range c.References {
-		out = append(out, models.DispatchReference{Dispatch: id, Target: r.Target, Label: r.Label, Digest: r.Digest})
+		out = append(out, models.DispatchReference{Dispatch: id, Target: r.Target, Label: r.Label, Digest: r.Digest, Answers: r.Answers})
 	}
 	return out
 }

@@ -39,19 +39,8 @@ func (s *Dispatches) Show(ctx context.Context, person iri.IRI, name string) (*Vi
 		return nil, err
 	}
 	v := &View{Dispatch: d}
-	if d.Document != nil && d.Origin != models.OriginArchive {
-		node, err := vocab.ParseJSON(d.Document)
-		if err != nil {
-			return nil, err
-		}
-		if v.Wire, err = vocab.ParseDispatch(node, s.Rules); err != nil {
-			return nil, err
-		}
-	}
-	if d.Origin == models.OriginArchive {
-		if v.Wire, err = archived(d); err != nil {
-			return nil, err
-		}
+	if v.Wire, err = s.Text(d); err != nil {
+		return nil, err
 	}
 	db := s.Store.R
 	if v.Addressees, err = models.AddresseesOf(ctx, db, d.IRI); err != nil {
@@ -73,9 +62,24 @@ func (s *Dispatches) Show(ctx context.Context, person iri.IRI, name string) (*Vi
 	return v, err
 }
 
+// Text reads what a stored version says; nil where it was withdrawn.
+func (s *Dispatches) Text(d *models.Dispatch) (*vocab.Dispatch, error) {
+	if d.Origin == models.OriginArchive {
+		return archived(d)
+	}
+	if d.Document == nil {
+		return nil, nil
+	}
+	node, err := vocab.ParseJSON(d.Document)
+	if err != nil {
+		return nil, fmt.Errorf("read version %d of %s: %w", d.Version, d.IRI, err)
+	}
+	return vocab.ParseDispatch(node, s.Rules)
+}
+
 // archived reads the text of an archive record, which nobody here has signed.
 func archived(d *models.Dispatch) (*vocab.Dispatch, error) {
-	c, err := parseContent(d.Document)
+	c, err := ParseContent(d.Document)
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,9 @@ const watchMost = 100
 // returns how many.
 func (s *Dispatches) Watch(ctx context.Context) (int, error) {
 	told := 0
+	if err := models.ForgetStuck(ctx, s.Store.W); err != nil {
+		return told, fmt.Errorf("forget what is no longer late: %w", err)
+	}
 	for _, level := range s.Profile.Levels {
 		for _, duty := range []struct {
 			within  time.Duration

@@ -63,7 +63,7 @@ func (s *Dispatches) Withdraw(ctx context.Context, person iri.IRI, name string, 
 			return &policy.Refusal{Code: "not-in-force", Status: 409, Detail: fmt.Sprintf("%s was %s already", d.Reference, current.State)}
 		}
 		now := s.Now().UTC().Truncate(time.Second)
-		stone := vocab.Tombstone{ID: d.IRI, FormerType: "Article", Deleted: now, Disposition: vocab.Withdrawn, SupersededBy: by}
+		stone := vocab.Tombstone{ID: d.IRI, FormerType: "Article", Deleted: now, Context: d.Context, Disposition: vocab.Withdrawn, SupersededBy: by}
 		if by != "" {
 			stone.Disposition = vocab.Superseded
 		}
