@@ -4,20 +4,16 @@ package archive
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"html"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"valise/federation/policy"
-	"valise/federation/sign"
+	"valise/instance/accounts"
 	"valise/instance/archive/tei"
 	"valise/instance/audit"
-	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -28,74 +24,185 @@ type Archive struct {
 	Guard policy.Guard
 	Own   iri.Host
 	Now   func() time.Time
+
+	importing sync.Mutex // one file at a time: more would only wait for each other
 }
 
-// batch is how many records share one transaction: no write lasts over 50 ms.
-const batch = 50
+// Bounds of one write transaction. It is meant to take half of the 50 ms that no write
+// lasts over; a batch grows and shrinks with what the batches before it took.
+const (
+	batchFirst = 8
+	batchMost  = 64
+	batchBytes = 1 << 20 // of text
+	batchShort = 10 * time.Millisecond
+	batchLong  = 25 * time.Millisecond
+)
 
-// Import keeps documents as records of an office. A document that is here already
-// stays as it is, so that an import can be repeated. It returns how many are new.
+// Target is where records go.
+type Target struct {
+	By        string  // who imports, for the audit trail
+	Office    iri.IRI // of ours
+	Community iri.IRI // of ours, or ""
+}
+
+// check refuses what is not ours. A community must admit the lowest marking, which
+// every ceiling does.
+func (a *Archive) check(ctx context.Context, t Target) error {
+	if _, err := models.OfficeByIRI(ctx, a.Store.R, t.Office); models.NotFound(err) {
+		return accounts.Invalid("%s is no office here", t.Office)
+	} else if err != nil {
+		return fmt.Errorf("import: look up the office: %w", err)
+	}
+	if t.Community == "" {
+		return nil
+	}
+	c, err := models.CommunityByIRI(ctx, a.Store.R, t.Community)
+	if models.NotFound(err) || err == nil && !c.Local {
+		return accounts.Invalid("%s is no community of ours; records go to members of our own communities alone", t.Community)
+	}
+	if err != nil {
+		return fmt.Errorf("import: look up the community: %w", err)
+	}
+	return nil
+}
+
+// Import keeps documents as records. One that is here already stays as it is, so that
+// an import can be repeated. It returns how many are new.
 func (a *Archive) Import(ctx context.Context, by string, office iri.IRI, docs []tei.Document) (int, error) {
-	fresh := 0
-	for start := 0; start < len(docs); start += batch {
-		part := docs[start:min(start+batch, len(docs))]
-		rows := make([]*models.Dispatch, len(part))
-		for i, d := range part {
-			row, err := a.record(office, d)
-			if err != nil {
-				return fresh, fmt.Errorf("import %s/%s: %w", d.Volume, d.ID, err)
-			}
-			rows[i] = row
-		}
-		err := a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			n := 0
-			for _, row := range rows {
-				ok, err := models.InsertDispatch(ctx, tx, row)
-				if err != nil {
-					return err
-				}
-				if ok {
-					n++
-				}
-			}
-			fresh += n
-			return nil
-		})
-		if err != nil {
-			return fresh, fmt.Errorf("import records: %w", err)
+	b := &batch{a: a, target: Target{By: by, Office: office}, size: batchFirst}
+	positions := map[string]int64{}
+	for _, d := range docs {
+		positions[d.Volume]++
+		if err := b.add(ctx, d, positions[d.Volume]); err != nil {
+			return b.fresh, err
 		}
 	}
-	return fresh, a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return audit.Append(ctx, tx, a.Now(), by, "imported", string(office), map[string]any{"documents": len(docs), "new": fresh})
+	if err := b.flush(ctx); err != nil {
+		return b.fresh, err
+	}
+	return b.fresh, a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return audit.Append(ctx, tx, a.Now(), by, "imported", string(office), map[string]any{"documents": len(docs), "new": b.fresh})
 	})
 }
 
-// record makes the row of one document. Its id is made from volume and document, so
-// that it is the same at every import.
-func (a *Archive) record(office iri.IRI, d tei.Document) (*models.Dispatch, error) {
-	c := dispatches.Content{Kind: "archive", Subject: d.Title, Summary: d.Summary, Precedence: strings.ToUpper(d.Precedence), Marking: d.Classification}
-	if d.Subject != "" {
-		c.Subject = d.Subject
-	}
-	for _, p := range d.Paragraphs {
-		c.Paragraphs = append(c.Paragraphs, dispatches.Paragraph{Language: p.Language, Text: p.String()})
-	}
-	body, err := json.Marshal(c)
+// batch gathers records and writes them, a bounded number in one transaction. What was
+// written stands; an import that died goes on with the first record that is not here.
+type batch struct {
+	a      *Archive
+	target Target
+	dry    bool
+
+	entries []entry
+	bytes   int
+	size    int // records of the next transaction
+
+	fresh, known, attached int
+	differ                 []string // references of those whose id has another text here
+}
+
+func (b *batch) add(ctx context.Context, d tei.Document, position int64) error {
+	e, err := b.a.entry(b.target, d, position)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("import %s/%s: %w", d.Volume, d.ID, err)
 	}
-	sum := sha256.Sum256([]byte(d.Volume + "/" + d.ID))
-	lowest := a.Guard.Lowest()
-	at := models.At(d.DateTime)
-	if at <= 0 {
-		at = -1 // before 1970, or undated: order is by volume and number
+	b.entries = append(b.entries, e)
+	b.bytes += len(e.row.Document)
+	if len(b.entries) >= b.size || b.bytes >= batchBytes {
+		return b.flush(ctx)
 	}
-	marking := d.Classification
-	if marking == "" {
-		marking = "no marking"
+	return nil
+}
+
+// flush writes what was gathered.
+func (b *batch) flush(ctx context.Context) error {
+	entries := b.entries
+	b.entries, b.bytes = nil, 0
+	if len(entries) == 0 {
+		return nil
 	}
-	id := iri.IRI(fmt.Sprintf("%s/r/%x", a.Own.Base(), sum[:12]))
-	return &models.Dispatch{IRI: id, Version: 1, Latest: true, Origin: models.OriginArchive, Author: office, AuthorHost: a.Own, Reference: d.Volume + "/" + d.ID, Kind: string(d.Kind),
-		Subject: html.UnescapeString(c.Subject), Precedence: c.Precedence, Marking: marking, MarkingRank: lowest, Activity: id, Document: body, Digest: sign.BytesDigest(body),
-		State: models.DispatchInForce, PublishedAt: models.At(d.DateTime), DistributedAt: at, CreatedAt: models.At(a.Now())}, nil
+	ids := make([]iri.IRI, len(entries))
+	for i, e := range entries {
+		ids[i] = e.row.IRI
+	}
+	here, err := models.KnownArchive(ctx, b.a.Store.R, ids)
+	if err != nil {
+		return fmt.Errorf("look for records that are here: %w", err)
+	}
+	var write []entry
+	var attach []iri.IRI
+	for _, e := range entries {
+		have, known := here[e.row.IRI]
+		here[e.row.IRI] = models.ArchiveKnown{IRI: e.row.IRI, Community: e.row.Community, Digest: e.row.Digest}
+		switch {
+		case !known:
+			write = append(write, e)
+		case have.Digest != e.row.Digest:
+			here[e.row.IRI] = have
+			b.differ = append(b.differ, e.row.Reference)
+		case b.target.Community != "" && have.Community == "":
+			attach = append(attach, e.row.IRI)
+			b.known++
+		default:
+			b.known++
+		}
+	}
+	if b.dry {
+		b.fresh, b.attached = b.fresh+len(write), b.attached+len(attach)
+		return nil
+	}
+	if len(write)+len(attach) == 0 {
+		return nil
+	}
+	fresh := 0
+	began := time.Now()
+	err = b.a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		fresh, err = b.write(ctx, tx, write, attach)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep %d records: %w", len(write), err)
+	}
+	switch took := time.Since(began); {
+	case took > batchLong:
+		b.size = max(b.size/2, 1)
+	case took < batchShort:
+		b.size = min(b.size*2, batchMost)
+	}
+	b.fresh, b.known, b.attached = b.fresh+fresh, b.known+len(write)-fresh, b.attached+len(attach)
+	return nil
+}
+
+func (b *batch) write(ctx context.Context, tx bun.Tx, write []entry, attach []iri.IRI) (fresh int, err error) {
+	var places []models.ArchiveRecord
+	var references []models.DispatchReference
+	var citations []models.ArchiveCitation
+	for _, e := range write {
+		ok, err := models.InsertDispatch(ctx, tx, e.row)
+		if err != nil {
+			return 0, err
+		}
+		if !ok {
+			continue
+		}
+		fresh++
+		places = append(places, e.place)
+		references = append(references, e.references...)
+		citations = append(citations, e.citations...)
+	}
+	if err := models.InsertArchiveRecords(ctx, tx, places); err != nil {
+		return 0, err
+	}
+	if err := models.InsertReferences(ctx, tx, references); err != nil {
+		return 0, err
+	}
+	if err := models.InsertArchiveCitations(ctx, tx, citations); err != nil {
+		return 0, err
+	}
+	now := models.At(b.a.Now())
+	for _, id := range attach {
+		if err := models.AttachArchive(ctx, tx, id, b.target.Community, now); err != nil {
+			return 0, err
+		}
+	}
+	return fresh, nil
 }

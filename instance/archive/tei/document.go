@@ -42,6 +42,35 @@ func (p Precision) String() string {
 	return [...]string{"undated", "year", "month", "day", "minute"}[p]
 }
 
+// Volume is what a file says of itself before its documents.
+type Volume struct {
+	// ID names the volume in every Document: the file's own name for itself where it
+	// has one (idno type="frus"), else what was given to Read.
+	ID      string
+	Title   string
+	Licence string // as printed, empty where the file has none
+}
+
+// NameKind is the sort of thing that a Name names.
+type NameKind string
+
+const (
+	NamePerson NameKind = "person"
+	NamePlace  NameKind = "place"
+	NameOffice NameKind = "office"
+	NameTerm   NameKind = "term"
+)
+
+// Name is a person, place, office or term that the editors have tagged in the text.
+type Name struct {
+	Kind NameKind
+	Text string
+	// Key is stable inside the volume ("p_AD1"), or a URL of an authority file; empty
+	// where the editors gave none.
+	Key   string
+	About string // what the volume's own list says: "former Secretary of State"
+}
+
 // Document is one printed document. Text fields hold single-spaced text in
 // which "\n" is a printed line break; they never hold markup.
 type Document struct {
@@ -54,12 +83,18 @@ type Document struct {
 	Kind   Kind
 	Title  string // heading as printed, without its notes
 
-	Date string // as printed
+	Date     string // as printed
+	Dateline string // the whole line that has place and date, as printed: "Paris, May 2. [Received May 3.]"
 	// DateTime is in UTC when Zoned. Otherwise it carries the printed clock time,
 	// mostly local to Place, labelled UTC: order by Number, not by DateTime.
 	DateTime  time.Time
 	Precision Precision
 	Zoned     bool
+	// Until is when a span of time ends, for papers that are dated "May 1 to 3" or "not
+	// before"; zero for one moment, day or month, which Precision bounds.
+	Until time.Time
+	// Uncertain says that the editors have inferred the date.
+	Uncertain bool
 	Place     string
 
 	From, To      string // from the heading's wording, else from its typed names
@@ -85,8 +120,11 @@ type Document struct {
 	Paragraphs   []Paragraph
 	Footnotes    []Footnote
 	References   []Reference
+	Names        []Name // in the order of their first mention, each once
 	Attachments  []Attachment
 	NestedIn     string // ID of the document in whose attachment this one is printed
+
+	warnings []Problem // what of it could not be read
 }
 
 // Paragraph is one block of running text. Footnotes, page breaks, enclosures
@@ -140,16 +178,19 @@ type Reference struct {
 type Attachment struct {
 	Title    string
 	Text     string
+	Notes    []Footnote
 	Document string // ID, where the enclosure is also read as a document of its own
 }
 
 // Report says what Read met.
 type Report struct {
+	Volume    Volume
 	Documents int // documents handed to the caller
 	Nested    int // of those, printed inside another's attachment or without an id of their own
 	Problems  []Problem
 	// Dropped counts problems beyond the first maxProblems, which are kept.
 	Dropped int
+	Skipped int // documents or pieces that could not be read at all, Dropped ones too
 	// Truncated is set when the input ended inside an element.
 	Truncated bool
 	Bytes     int64 // read from the input
@@ -157,7 +198,9 @@ type Report struct {
 
 // Problem is a document, or a piece between documents, that could not be read.
 type Problem struct {
-	ID     string // of the document, empty when unknown
-	Offset int64  // bytes from the start of the input where it was noticed
-	Reason string
+	ID      string // of the document, empty when unknown
+	Element string // innermost open element, empty when unknown
+	Offset  int64  // bytes from the start of the input where it was noticed
+	Reason  string
+	Kept    bool // the document was read without what the reason names
 }

@@ -1,6 +1,7 @@
 package tei
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -51,6 +52,11 @@ func extract(root *node, volume, id string, ids map[*node]string) Document {
 		d.References = append(d.References, Reference{Kind: ToMessage, Text: ref})
 	}
 	d.Attachments = attachments(root, ids)
+	for _, a := range d.Attachments {
+		if a.Title == "" && a.Text == "" {
+			d.warnings = append(d.warnings, Problem{Element: "attachment", Reason: "an enclosure has no text in the file: it is a picture, or was left out"})
+		}
+	}
 	return d
 }
 
@@ -94,16 +100,47 @@ func readDate(d *Document, root, head *node) {
 	if place != nil {
 		d.Place = strings.TrimRight(oneLine(place, ", "), " ,.;")
 	}
+	if line != nil {
+		d.Dateline = oneLine(line, " ")
+	}
 	at := parseSpan(root.attr("doc-dateTime-min"), root.attr("doc-dateTime-max"))
 	if date != nil {
 		d.Date = strings.TrimRight(oneLine(date, " "), " ,")
 		if m := stamp(date); m.precision != Undated {
 			at = m
 		}
+		readSpan(d, date)
 	} else if line != nil {
-		d.Date = strings.TrimSpace(strings.TrimLeft(strings.TrimPrefix(oneLine(line, ", "), d.Place), " ,"))
+		d.Date = strings.TrimSpace(strings.TrimLeft(strings.TrimPrefix(oneLine(line, ", "), d.Place), " ,."))
 	}
 	d.DateTime, d.Precision, d.Zoned = at.time, at.precision, at.zoned
+}
+
+// readSpan reads how certain the date is, and when a span ends.
+func readSpan(d *Document, date *node) {
+	for _, name := range []string{"when", "from", "notBefore", "to", "notAfter"} {
+		if v := date.attr(name); v != "" && parseMoment(v).precision == Undated {
+			d.warnings = append(d.warnings, Problem{Element: "date", Reason: fmt.Sprintf("%s=%q is no date; the printed date is kept", name, clip(v, 40))})
+		}
+	}
+	cert := date.attr("cert")
+	d.Uncertain = cert != "" && cert != "high" || date.attr("when") == "" && date.attr("notBefore")+date.attr("notAfter") != ""
+	if date.attr("when") != "" {
+		return
+	}
+	for _, name := range []string{"to", "notAfter"} {
+		if m := parseMoment(date.attr(name)); m.precision != Undated {
+			d.Until = m.time
+			return
+		}
+	}
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "") + "…"
+	}
+	return s
 }
 
 func stamp(date *node) moment {
@@ -131,6 +168,9 @@ func readNotes(d *Document, root, head *node) {
 			return false
 		case c.name == "seg" && c.attr("type") == "margin":
 			d.Footnotes = append(d.Footnotes, Footnote{Text: plain(c), Margin: true})
+			return false
+		case c.name == "graphic":
+			d.warnings = append(d.warnings, Problem{Element: "graphic", Reason: fmt.Sprintf("the picture %q is no part of the file", clip(c.attr("url"), 80))})
 			return false
 		case c.name != "note":
 			return true
@@ -218,6 +258,7 @@ func paragraphs(blocks []block, message string) []Paragraph {
 }
 
 var (
+	toLetter   = regexp.MustCompile(`^(?:https?://[^/]+/|/)?o:(([^./#]+\.[^./#]+)[^/#]*)$`)
 	toDocument = regexp.MustCompile(`^d\d+[a-z]?$`)
 	toFootnote = regexp.MustCompile(`^d\d+[a-z]?fn\d+$`)
 	toPage     = regexp.MustCompile(`^(?:d\d+[_-])?(?:pg_?)[\divxlc]+$`)
@@ -241,6 +282,9 @@ func references(root *node, volume string) []Reference {
 
 func reference(target, volume, text string) Reference {
 	r := Reference{Kind: ToOther, Target: target, Text: text}
+	if m := toLetter.FindStringSubmatch(target); m != nil {
+		return Reference{Kind: ToDocument, Target: m[2] + "#" + m[1], Text: text}
+	}
 	if strings.Contains(target, "://") {
 		return r
 	}
@@ -289,7 +333,29 @@ func attachments(root *node, ids map[*node]string) []Attachment {
 		}
 		a.Title = headingText(from.child("head"))
 		a.Text = plain(from)
+		a.Notes = notesIn(from)
 		out = append(out, a)
+		return true
+	})
+	return out
+}
+
+// notesIn lists the notes of an enclosure, not those of enclosures and documents in it.
+func notesIn(n *node) []Footnote {
+	var out []Footnote
+	n.each(func(c *node) bool {
+		switch {
+		case !own(c):
+			return false
+		case c.name == "seg" && c.attr("type") == "margin":
+			out = append(out, Footnote{Text: plain(c), Margin: true})
+			return false
+		case c.name == "note":
+			if text := plain(c); text != "" {
+				out = append(out, Footnote{ID: c.attr("id"), Number: c.attr("n"), Text: text})
+			}
+			return false
+		}
 		return true
 	})
 	return out

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 )
@@ -33,7 +34,7 @@ func newInput(r io.Reader) (*input, error) {
 		in.r.Discard(3)
 		in.offset = 3
 	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return nil, errors.New("the text is UTF-16; only UTF-8 is read")
+		return nil, fmt.Errorf("%w: it is UTF-16; only UTF-8 is read", ErrRefused)
 	}
 	return in, nil
 }

@@ -296,7 +296,7 @@ type counter int64
 func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return len(p), nil }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"frus1961-63v06", "frus1964-68v16", "frus1969-76ve14p1", "quirks"} {
+	for _, name := range []string{"frus1961-63v06", "frus1964-68v16", "frus1969-76ve14p1", "frus1861.excerpt", "frus1936v03.excerpt", "letter", "letter-list", "quirks"} {
 		text, err := os.ReadFile("testdata/" + name + ".xml")
 		if err != nil {
 			f.Fatal(err)

@@ -90,11 +90,17 @@ func (w *layout) element(c *node) {
 	switch c.name {
 	case "":
 		w.text(c.text)
-	case "note", "pb", "cb", "fw", "graphic":
+	case "note", "pb", "cb", "fw", "graphic", "metamark", "del":
 	case "seg":
 		if c.attr("type") != "margin" {
 			w.flow(c)
 		}
+	case "choice":
+		w.choice(c)
+	case "supplied":
+		w.text("[")
+		w.flow(c)
+		w.text("]")
 	case "gap":
 		w.text("[…]")
 	case "lb":
@@ -115,6 +121,22 @@ func (w *layout) element(c *node) {
 		w.paragraph(c)
 	default:
 		w.flow(c)
+	}
+}
+
+// choice takes the editors' reading where they print two.
+func (w *layout) choice(n *node) {
+	for _, name := range []string{"reg", "expan", "corr"} {
+		if c := n.child(name); c != nil {
+			w.flow(c)
+			return
+		}
+	}
+	for _, c := range n.children {
+		if c.name != "" {
+			w.flow(c)
+			return
+		}
 	}
 }
 
