@@ -1,0 +1,323 @@
+package correspondence
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"valise/instance/desk"
+	"valise/models"
+	"valise/models/iri"
+	"valise/ui/page"
+)
+
+// pageRows is how many rows a page of a folder has.
+const pageRows = 25
+
+// filterFields are the fields of the form that narrows a folder.
+var filterFields = []string{"since", "until", "peer", "kind", "precedence", "marking", "lang", "tag", "state", "community"}
+
+// state is what a row says of its handling: a sign, words, and something smaller.
+type state struct {
+	Sign, Class, Text, Small string
+	At                       time.Time
+}
+
+// row is a dispatch in a list.
+type row struct {
+	*models.DeskRow
+	From  string
+	Kind  string
+	State state
+	Time  time.Time
+	Take  string // where it is taken for action, "" where it is not
+}
+
+// group is the rows of one precedence.
+type group struct {
+	Rank int64
+	Rows []row
+}
+
+type option struct {
+	Value, Text string
+	On          bool
+}
+
+// choice is one list of the filters.
+type choice struct {
+	Name, Label string
+	Options     []option
+}
+
+type listView struct {
+	Folder    string
+	Office    string
+	Path      string
+	Person    bool // the folder is her own
+	CanDraft  bool
+	Waiting   int64
+	Unread    int64
+	Counted   bool
+	Groups    []group
+	Choices   []choice
+	Values    map[string]string
+	Narrowed  bool
+	Community string
+	First     string
+	Next      string
+}
+
+func (a *area) list(r *page.Request) error {
+	f, err := a.filter(r)
+	if err != nil {
+		return err
+	}
+	counts, err := a.counts(r)
+	if err != nil {
+		return err
+	}
+	v := listView{Folder: f.Folder, Path: r.Context.Request.URL.Path, Values: map[string]string{}, Narrowed: f.Narrowed()}
+	for _, c := range counts {
+		if c.Username != "" && c.Username == r.Param("office") {
+			f.Office = c.IRI
+			v.count(c)
+		}
+		if c.IRI == f.Community {
+			v.Community = c.Name
+		}
+	}
+	if f.Office == "" {
+		return page.NotFound
+	}
+	l, err := a.Desk.List(r.Ctx(), r.Person(), f, r.Field("after"), pageRows)
+	if err != nil {
+		return err
+	}
+	v.Office, v.Person = l.Holder.Name, l.Holder.IRI == r.Person()
+	v.CanDraft = slices.Contains(l.Holder.Acts, models.ActDraft)
+	highest := int64(0)
+	for _, d := range l.Rows {
+		highest = max(highest, d.MarkingRank)
+		if n := len(v.Groups); n == 0 || v.Groups[n-1].Rank != d.Key.Precedence {
+			v.Groups = append(v.Groups, group{Rank: d.Key.Precedence})
+		}
+		g := &v.Groups[len(v.Groups)-1]
+		g.Rows = append(g.Rows, a.row(r, f.Folder, d))
+	}
+	if v.Choices, err = a.choices(r, f); err != nil {
+		return err
+	}
+	v.paging(r, l.Next)
+	return r.Render(page.Page{Name: "correspondence/list", Title: r.T("correspondence.folder." + f.Folder), Nav: "correspondence", At: v.Path, Highest: highest, Data: v})
+}
+
+// count takes the numbers of the folder from those of the rail.
+func (v *listView) count(c models.DeskCount) {
+	switch v.Folder {
+	case models.FolderAction:
+		v.Waiting, v.Unread, v.Counted = c.Action, c.ActionUnread, true
+	case models.FolderInfo:
+		v.Waiting, v.Unread, v.Counted = c.Info, c.Info, true
+	case models.FolderAside:
+		v.Waiting, v.Counted = c.Aside, true
+	}
+}
+
+// paging makes the addresses of the first and of the next page with the same filters.
+func (v *listView) paging(r *page.Request, next string) {
+	q := url.Values{}
+	for _, name := range filterFields {
+		v.Values[name] = r.Field(name)
+		if v.Values[name] != "" {
+			q.Set(name, v.Values[name])
+		}
+	}
+	address := func() string {
+		if len(q) == 0 {
+			return v.Path
+		}
+		return v.Path + "?" + q.Encode()
+	}
+	if r.Field("after") != "" {
+		v.First = address()
+	}
+	if next != "" {
+		q.Set("after", next)
+		v.Next = address()
+	}
+}
+
+// filter reads the form that narrows a folder. A day is in UTC.
+func (a *area) filter(r *page.Request) (f desk.Filter, err error) {
+	f = desk.Filter{Folder: r.Param("folder"), Kind: r.Field("kind"), Precedence: r.Int("precedence", 0), Marking: r.Int("marking", 0), Tag: r.Field("tag"), Language: r.Field("lang"),
+		State: r.Field("state"), Community: iri.IRI(r.Field("community")), Peer: iri.Host(r.Field("peer"))}
+	day := func(name string) (time.Time, error) {
+		text := r.Field(name)
+		if text == "" {
+			return time.Time{}, nil
+		}
+		t, err := time.Parse(time.DateOnly, text)
+		if err != nil {
+			return t, page.Invalid("%s", r.T("correspondence.filter.baddate", "Date", text))
+		}
+		return t, nil
+	}
+	since, err := day("since")
+	if err != nil {
+		return f, err
+	}
+	until, err := day("until")
+	if err != nil {
+		return f, err
+	}
+	f.From = models.At(since)
+	if !until.IsZero() {
+		f.To = models.At(until.AddDate(0, 0, 1))
+	}
+	return f, nil
+}
+
+// choices are the lists of the filters, each with "Any" first.
+func (a *area) choices(r *page.Request, f desk.Filter) ([]choice, error) {
+	peers, err := a.Desk.Peers(r.Ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := func(name, label string) *choice {
+		return &choice{Name: name, Label: r.T("correspondence.filter." + label), Options: []option{{Text: r.T("correspondence.filter.any")}}}
+	}
+	add := func(c *choice, value, text string) {
+		c.Options = append(c.Options, option{value, text, r.Field(c.Name) == value})
+	}
+	peerLabel := "from"
+	if f.Folder == models.FolderSent || f.Folder == models.FolderAside {
+		peerLabel = "to"
+	}
+	from := list("peer", peerLabel)
+	for _, h := range peers {
+		add(from, string(h), string(h))
+	}
+	kinds := list("kind", "kind")
+	for _, k := range knownKinds {
+		if (slices.Index(knownKinds, k) > 5) == (f.Folder == models.FolderArchive) {
+			add(kinds, k, kind(r, k))
+		}
+	}
+	precedence := list("precedence", "precedence")
+	for _, l := range a.Desk.PrecedenceLevels() {
+		add(precedence, itoa(l.Rank), l.Name)
+	}
+	marking := list("marking", "marking")
+	for _, l := range a.Desk.MarkingLevels() {
+		add(marking, itoa(l.Rank), l.Name)
+	}
+	tongue := list("lang", "language")
+	for _, l := range languages {
+		add(tongue, l, language(r, l))
+	}
+	handling := list("state", "state")
+	for _, s := range statesOf(f.Folder) {
+		add(handling, s, r.T("correspondence.state."+s))
+	}
+	out := []choice{*from, *kinds, *precedence, *marking, *tongue}
+	if len(handling.Options) > 1 {
+		out = append(out, *handling)
+	}
+	return out, nil
+}
+
+// statesOf are the states that make sense in a folder.
+func statesOf(folder string) []string {
+	switch folder {
+	case models.FolderAction:
+		return []string{models.DeskWaiting, models.DeskUnread, models.DeskRegistered, models.DeskTaken, models.DeskOverdue, models.DeskWithdrawn}
+	case models.FolderInfo:
+		return []string{models.DeskUnread, models.DeskRead, models.DeskRegistered, models.DeskWithdrawn}
+	case models.FolderRegistered:
+		return []string{models.DeskWaiting, models.DeskTaken, models.DeskWithdrawn}
+	case models.FolderSent:
+		return []string{models.DeskStuck, models.DeskWithdrawn}
+	case models.FolderCommunity:
+		return []string{models.DeskUnread, models.DeskWithdrawn}
+	}
+	return nil
+}
+
+func (a *area) row(r *page.Request, folder string, d *models.DeskRow) row {
+	out := row{DeskRow: d, From: who(d.AuthorName, d.Author), Kind: kind(r, d.Kind), Time: d.DistributedAt.Time()}
+	if folder == models.FolderSent || folder == models.FolderAside {
+		out.From = d.First
+		if strings.Contains(d.First, "://") { // a name that was never fetched
+			out.From = who("", iri.IRI(d.First))
+		}
+		if d.Addressees > 1 {
+			out.From = r.N("correspondence.list.others", int(d.Addressees-1), "First", out.From)
+		}
+	}
+	if d.Origin == models.OriginArchive {
+		out.Time = d.PublishedAt.Time()
+	}
+	out.State = stateOf(r, folder, d)
+	if d.Waiting && d.Role == models.RoleAction {
+		out.Take = page.DispatchPath(d.IRI) + "/take"
+	}
+	return out
+}
+
+// stateOf says in words what became of a dispatch, for whoever looks at the folder.
+func stateOf(r *page.Request, folder string, d *models.DeskRow) state {
+	word := func(sign, class, key, small string, at models.Time) state {
+		return state{sign, class, r.T("correspondence.state." + key), small, at.Time()}
+	}
+	switch {
+	case d.State == models.DispatchWithdrawn:
+		return word("e-fail", "", "withdrawn", "", 0)
+	case d.State == models.DispatchSuperseded:
+		return word("e-fail", "", "superseded", "", 0)
+	case d.Origin == models.OriginArchive:
+		return word("e-dlvd", "quiet", "archive", "", 0)
+	case folder == models.FolderSent || folder == models.FolderAside:
+		switch {
+		case d.Stuck > 0:
+			return state{Sign: "e-wait", Class: "amber", Text: r.N("correspondence.list.stuck", int(d.Stuck)), Small: r.N("correspondence.list.have", int(d.Addressees), "Have", d.Have)}
+		case d.Addressees > 0 && d.Have == d.Addressees:
+			return state{Sign: "e-dlvd", Text: r.T("correspondence.list.all")}
+		}
+		return state{Sign: "e-sent", Text: r.N("correspondence.list.have", int(d.Addressees), "Have", d.Have)}
+	case folder == models.FolderCommunity:
+		if d.Unread {
+			return word("e-dlvd", "", "unread", "", 0)
+		}
+		return word("e-read", "", "read", "", 0)
+	case d.TakenAt > 0:
+		return word("e-done", "green", "taken", joined(d.By, d.Number), 0)
+	case d.Waiting && d.Role == models.RoleAction && d.DueAt > 0 && d.DueAt <= models.At(r.Now()):
+		return word("e-wait", "red", "overdue", "", d.DueAt)
+	case d.Waiting && d.Role == models.RoleAction && d.DueAt > 0:
+		return word("e-wait", "amber", "due", "", d.DueAt)
+	case d.RegisteredAt > 0:
+		return word("e-regd", "", "registered", joined(d.Number, d.By), 0)
+	case d.ReadAt > 0:
+		return word("e-read", "", "read", d.By, 0)
+	}
+	return word("e-dlvd", "", "unread", "", 0)
+}
+
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " · " + b
+}
+
+// ok answers an act: its script with a word, others with the page.
+func ok(r *page.Request, path string) error {
+	if r.Scripted() {
+		r.Context.JSON(http.StatusOK, map[string]bool{"ok": true})
+		return nil
+	}
+	return r.See(path)
+}
