@@ -53,3 +53,41 @@ func AuditAfter(ctx context.Context, db bun.IDB, after int64, object, act string
 	err := q.Scan(ctx)
 	return rows, err
 }
+
+// AuditFilter narrows the trail; the zero value is all of it.
+type AuditFilter struct {
+	Actor, Act, Object string
+	From, To           Time // To is not included; 0 for no end
+}
+
+// AuditBefore lists entries newest first, before a row id (0: from the newest).
+func AuditBefore(ctx context.Context, db bun.IDB, f AuditFilter, before int64, limit int) ([]*AuditEntry, error) {
+	var rows []*AuditEntry
+	q := db.NewSelect().Model(&rows).OrderBy("id", bun.OrderDesc).Limit(int64(limit))
+	if before > 0 {
+		q = q.Where("id < ?", before)
+	}
+	for _, w := range []struct{ column, value string }{{"actor", f.Actor}, {"act", f.Act}, {"object", f.Object}} {
+		if w.value != "" {
+			q = q.Where("? = ?", bun.Ident(w.column), w.value)
+		}
+	}
+	if f.From > 0 {
+		q = q.Where("at >= ?", f.From)
+	}
+	if f.To > 0 {
+		q = q.Where("at < ?", f.To)
+	}
+	err := q.Scan(ctx)
+	return rows, err
+}
+
+// actsMost bounds the acts that a filter offers.
+const actsMost = 200
+
+// AuditActs lists the kinds of acts that the trail holds.
+func AuditActs(ctx context.Context, db bun.IDB) ([]string, error) {
+	var acts []string
+	err := db.NewSelect().Model((*AuditEntry)(nil)).ColumnExpr("DISTINCT act").OrderBy("act", bun.OrderAsc).Limit(actsMost).Scan(ctx, &acts)
+	return acts, err
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"valise/federation/remote"
@@ -19,9 +20,12 @@ import (
 type Directory struct {
 	Store  *models.Store
 	Client *remote.Client
+	Actors *remote.Actors
 	Own    iri.Host
 	Rules  iri.Rules
 	Now    func() time.Time
+
+	indexed atomic.Bool // our offices have their words
 }
 
 // Most is the longest page of any list here.
@@ -130,6 +134,32 @@ func (d *Directory) Offices(ctx context.Context, after string, limit int) ([]Off
 	return out, nil
 }
 
+// OfficeOf returns one of ours with its user name.
+func (d *Directory) OfficeOf(ctx context.Context, id iri.IRI) (OfficeEntry, error) {
+	o, err := models.OfficeByIRI(ctx, d.Store.R, id)
+	if err != nil {
+		return OfficeEntry{}, fmt.Errorf("read the office %s: %w", id, err)
+	}
+	a, err := models.ActorByIRI(ctx, d.Store.R, id)
+	if err != nil {
+		return OfficeEntry{}, fmt.Errorf("read the office %s: %w", id, err)
+	}
+	return OfficeEntry{*o, a.Username}, nil
+}
+
+// Names returns what actors are called; those that are not known are absent.
+func (d *Directory) Names(ctx context.Context, ids []iri.IRI) (map[iri.IRI]string, error) {
+	actors, err := models.ActorsByIRI(ctx, d.Store.R, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[iri.IRI]string, len(actors))
+	for _, a := range actors {
+		out[a.IRI] = a.Name
+	}
+	return out, nil
+}
+
 // OfficeRules returns an office's clearance rules.
 func (d *Directory) OfficeRules(ctx context.Context, office iri.IRI) (models.Rules, error) {
 	o, err := models.OfficeByIRI(ctx, d.Store.R, office)
@@ -159,6 +189,10 @@ type Peer struct {
 	OfferedFingerprint string
 	// Host state of the deliveries to it; nil where nothing was ever due.
 	Deliveries *models.Host
+	// Directory is when its offices were last read, nil where they never were; Offices is
+	// how many are known. Both are given where one peer is asked for.
+	Directory *models.PeerDirectory
+	Offices   int64
 }
 
 // Peers lists other instances by host, after a host.
@@ -178,18 +212,33 @@ func (d *Directory) Peers(ctx context.Context, after iri.Host, limit int) ([]Pee
 
 // Peer returns one other instance.
 func (d *Directory) Peer(ctx context.Context, hostname string) (Peer, error) {
-	host, err := d.Rules.ParseHost(hostname)
-	if err != nil {
-		return Peer{}, accounts.Invalid("%v", err)
-	}
-	p, err := models.PeerByHost(ctx, d.Store.R, host)
-	if models.NotFound(err) {
-		return Peer{}, accounts.Invalid("%s is no peer", host)
-	}
+	p, err := d.find(ctx, hostname)
 	if err != nil {
 		return Peer{}, err
 	}
-	return d.peer(ctx, p)
+	out, err := d.peer(ctx, p)
+	if err != nil {
+		return out, err
+	}
+	if out.Directory, err = models.PeerDirectoryOf(ctx, d.Store.R, p.Host); models.NotFound(err) {
+		out.Directory = nil
+	} else if err != nil {
+		return out, err
+	}
+	out.Offices, err = models.CountPeerOffices(ctx, d.Store.R, p.Host)
+	return out, err
+}
+
+func (d *Directory) find(ctx context.Context, hostname string) (*models.Peer, error) {
+	host, err := d.Rules.ParseHost(hostname)
+	if err != nil {
+		return nil, accounts.Invalid("%v", err)
+	}
+	p, err := models.PeerByHost(ctx, d.Store.R, host)
+	if models.NotFound(err) {
+		return nil, accounts.Invalid("%s is no peer", host)
+	}
+	return p, err
 }
 
 func (d *Directory) peer(ctx context.Context, p *models.Peer) (Peer, error) {

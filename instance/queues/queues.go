@@ -51,6 +51,12 @@ func (q *Queues) Deliveries(ctx context.Context, state string, after int64, limi
 	return models.Deliveries(ctx, q.Store.R, state, after, page(limit))
 }
 
+// Held lists the hosts that hold our deliveries, by name after one: they do not believe our
+// signatures.
+func (q *Queues) Held(ctx context.Context, after iri.Host, limit int) ([]*models.Host, error) {
+	return models.HeldHosts(ctx, q.Store.R, after, page(limit))
+}
+
 // Retry gives a failed or waiting delivery a try now, and ends its host's back-off.
 func (q *Queues) Retry(ctx context.Context, by string, id int64) error {
 	err := q.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
@@ -143,6 +149,21 @@ func (q *Queues) Status(ctx context.Context) (s Status, err error) {
 // where given.
 func (q *Queues) Audit(ctx context.Context, object, act string, after int64, limit int) ([]*models.AuditEntry, error) {
 	return models.AuditAfter(ctx, q.Store.R, after, object, act, page(limit))
+}
+
+// Trail lists entries newest first, before a row id (0: from the newest).
+func (q *Queues) Trail(ctx context.Context, f models.AuditFilter, before int64, limit int) ([]*models.AuditEntry, error) {
+	return models.AuditBefore(ctx, q.Store.R, f, before, page(limit))
+}
+
+// Acts lists the kinds of acts that the trail holds.
+func (q *Queues) Acts(ctx context.Context) ([]string, error) { return models.AuditActs(ctx, q.Store.R) }
+
+// Exported records that somebody took a copy of the trail away.
+func (q *Queues) Exported(ctx context.Context, by string, f models.AuditFilter) error {
+	return q.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return audit.Append(ctx, tx, q.Now(), by, "audit trail exported", f.Object, map[string]any{"actor": f.Actor, "act": f.Act})
+	})
 }
 
 // VerifyAudit walks the whole trail. The error says where it breaks.

@@ -20,6 +20,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
 
+	"valise/models"
 	"valise/models/iri"
 )
 
@@ -44,8 +45,12 @@ type Viewer struct {
 	Operator bool
 	// Guest is set for somebody with an account elsewhere who reads one community here.
 	Guest iri.IRI
+	// Community is all that a guest may read.
+	Community iri.IRI
 	// Fresh is when she last proved who she is.
 	Fresh time.Time
+	// Session is what the services of access ask for.
+	Session *models.Session
 }
 
 // SignedIn reports whether anybody is known.
@@ -62,8 +67,9 @@ type Mark struct {
 
 // Options is what the frame needs from the instance.
 type Options struct {
-	Own      iri.Host
-	Name     string // of the instance, on title pages
+	Own iri.Host
+	// Name returns what the instance is called at the head of pages; "" for its host.
+	Name     func() string
 	Log      *slog.Logger
 	Now      func() time.Time
 	Sessions *scs.SessionManager
@@ -92,12 +98,14 @@ type Rail struct {
 // RailGroup is an office with its folders, or the communities.
 type RailGroup struct {
 	Title string
+	Key   string // of words, in the place of Title
 	Links []RailLink
 }
 
 // RailLink is one folder. Count is not shown when it is 0.
 type RailLink struct {
 	Href, Text string
+	Key        string // of words, in the place of Text
 	Lang       string // of Text where it is a name
 	Count      int64
 }
@@ -140,8 +148,8 @@ func (s *Site) Mount(r *gin.Engine) {
 
 // title is the name of the instance on title pages.
 func (s *Site) title() string {
-	if s.Name != "" {
-		return s.Name
+	if name := s.Name(); name != "" {
+		return name
 	}
 	return string(s.Own)
 }

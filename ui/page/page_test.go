@@ -28,7 +28,7 @@ func TestFrame(t *testing.T) {
 	sessions := scs.New()
 	sessions.Cookie.Name = page.CookieName(false)
 	viewer := &page.Viewer{Person: "http://a.localhost/u/claire", Name: "Claire \u202eAshdown", Language: "ar"}
-	site, err := page.New(page.Options{Own: "a.localhost", Name: "Embassy", Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 11, 9, 15, 48, 0, 0, time.UTC) },
+	site, err := page.New(page.Options{Own: "a.localhost", Name: func() string { return "Embassy" }, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.Date(2026, 11, 9, 15, 48, 0, 0, time.UTC) },
 		Sessions: sessions, Who: func(q *http.Request) (*page.Viewer, error) {
 			if q.Header.Get("X-Nobody") != "" {
 				return nil, nil

@@ -33,7 +33,9 @@ type Page struct {
 	Bare bool
 	// Wide pages have no rail.
 	Wide bool
-	Data any
+	// Beside replaces the folders beside the text.
+	Beside []RailGroup
+	Data   any
 }
 
 // view is the dot of every template.
@@ -131,6 +133,9 @@ func (r *Request) Render(p Page) error {
 		if v.Rail, err = s.Rail(r.Context.Request, r.Viewer); err != nil {
 			return err
 		}
+		if p.Beside != nil {
+			v.Rail.Groups = p.Beside
+		}
 	}
 	var b bytes.Buffer
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
@@ -194,6 +199,7 @@ func (s *Site) funcs() template.FuncMap {
 		"part":   func(string, any) (template.HTML, error) { return "", nil },
 		"string": func(v any) string { return fmt.Sprint(v) },
 		"int":    func(v int64) int { return int(v) },
+		"rank":   func(v int) int64 { return int64(v) },
 		"hostOf": func(id iri.IRI) iri.Host { return id.Host() },
 	}
 	maps.Copy(f, template.FuncMap{"eqs": func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,8 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
 
+	"valise/instance/access"
 	"valise/models/iri"
 )
 
@@ -40,6 +43,21 @@ func (r *Request) Ctx() context.Context { return r.Context.Request.Context() }
 
 // Person is who asks; "" for nobody.
 func (r *Request) Person() iri.IRI { return r.Viewer.Person }
+
+// Sessions is the manager of sessions; the request's own is in Ctx.
+func (r *Request) Sessions() *scs.SessionManager { return r.site.Sessions }
+
+// Origin says where the request comes from, as sign-in limits and sessions see it.
+func (r *Request) Origin() access.Origin { return OriginOf(r.Context.Request) }
+
+// OriginOf is Origin of any request.
+func OriginOf(q *http.Request) access.Origin {
+	address, _, err := net.SplitHostPort(q.RemoteAddr)
+	if err != nil {
+		address = q.RemoteAddr
+	}
+	return access.Origin{Address: address, Agent: q.UserAgent()}
+}
 
 // Now is the moment at which the page is made.
 func (r *Request) Now() time.Time { return r.now }
@@ -277,8 +295,38 @@ func (r *Request) fail(err error) {
 	}
 }
 
-// problemText is the sentence for a problem in the viewer's language, then what the service said.
+// Refusal tells a refusal, which a form shows beside its field, from a fault. mine is
+// false for no error and for a fault of ours.
+func (r *Request) Refusal(err error) (why string, mine bool) {
+	if err == nil {
+		return "", false
+	}
+	p, fault := r.site.problem(err)
+	if fault || p.Status == http.StatusNotFound || p.Status == http.StatusUnauthorized {
+		return "", false
+	}
+	return r.problemText(p), true
+}
+
+// Refused is Refusal with those refusals too that say that somebody is not known, which
+// the forms of signing in show.
+func (r *Request) Refused(err error) (why string, mine bool) {
+	if err == nil {
+		return "", false
+	}
+	p, fault := r.site.problem(err)
+	if fault {
+		return "", false
+	}
+	return r.problemText(p), true
+}
+
+// problemText is the sentence for a problem in the viewer's language, then what the
+// service said; that alone where the sentence says it all.
 func (r *Request) problemText(p *Problem) string {
+	if text, ok := r.site.words.find(r.lang, "page.problem.whole."+p.Code); ok {
+		return text
+	}
 	if text, ok := r.site.words.find(r.lang, "page.problem.code."+p.Code); ok {
 		if p.Detail == "" {
 			return text

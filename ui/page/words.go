@@ -112,7 +112,7 @@ func (c *catalogue) add(l Language, prefix string, tree map[string]any) error {
 		case string:
 			c.keys[l.Tag][key] = &i18n.Message{ID: key, Other: v}
 		case map[string]any:
-			if _, plural := v["other"]; !plural {
+			if !plural(v) {
 				if err := c.add(l, key, v); err != nil {
 					return err
 				}
@@ -147,6 +147,15 @@ func (c *catalogue) add(l Language, prefix string, tree map[string]any) error {
 		}
 	}
 	return nil
+}
+
+// plural tells the forms of one sentence from a group of sentences.
+func plural(v map[string]any) bool {
+	_, has := v["other"]
+	for form := range v {
+		has = has && slices.Contains([]string{"zero", "one", "two", "few", "many", "other"}, form)
+	}
+	return has
 }
 
 func forms(m *i18n.Message) []string {
@@ -201,7 +210,11 @@ func (c *catalogue) find(lang, key string) (string, bool) {
 func (c *catalogue) say(lang, key string, count any, args []any) (string, error) {
 	data := map[string]any{}
 	for i := 0; i+1 < len(args); i += 2 {
-		data[fmt.Sprint(args[i])] = args[i+1]
+		value := args[i+1]
+		if _, markup := value.(template.HTML); !markup {
+			value = shown(value)
+		}
+		data[fmt.Sprint(args[i])] = value
 	}
 	cfg := &i18n.LocalizeConfig{MessageID: key, TemplateData: data}
 	if count != nil {
@@ -250,6 +263,13 @@ func (c *catalogue) wordFuncs(lang string) template.FuncMap {
 	}
 	return template.FuncMap{
 		"t": func(key string, args ...any) (string, error) { return c.say(lang, key, nil, args) },
+		// word is the sentence for a key that others make up, else what stands in for it.
+		"word": func(key, instead string) string {
+			if text, ok := c.find(lang, key); ok {
+				return text
+			}
+			return instead
+		},
 		"n": func(key string, count any, args ...any) (string, error) {
 			return c.say(lang, key, plain(count), args)
 		},

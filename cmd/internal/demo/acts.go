@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"valise/federation/remote"
+	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 	"valise/ui/machine"
@@ -191,12 +192,7 @@ func (s *story) arrives(p *party, as string, d *machine.Dispatch, say func(machi
 func (s *story) post(ctx context.Context) error {
 	c := content("annexed", "ROUTINE", "UNCLASSIFIED")
 	c.Community = string(s.community)
-	var file struct {
-		Name      string `json:"name"`
-		MediaType string `json:"mediaType"`
-		Digest    string `json:"digest"`
-		Size      int64  `json:"size"`
-	}
+	var file dispatches.Attachment
 	annex := "Annex: list of items before the Assembly\n" + strings.Repeat("Item, committee, position.\n", 40)
 	if err := s.m().client.Upload(ctx, "/files?as=desk-officer&name=annex.txt", "text/plain", strings.NewReader(annex), &file); err != nil {
 		return err

@@ -65,6 +65,11 @@ func Run(ctx context.Context, o Options) error {
 	} else if o.Once {
 		return fmt.Errorf("the folder %s holds a demo that was played before; give an empty one", dir)
 	}
+	if w.fresh {
+		if err := w.signIns(ctx); err != nil {
+			return err
+		}
+	}
 	w.describe(o.Out)
 	<-ctx.Done()
 	fmt.Fprintln(o.Out, "stopping")
@@ -124,7 +129,8 @@ func (w *world) describe(out io.Writer) {
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.handle(a.user), a.name, a.what)
 	}
 	t.Flush()
-	fmt.Fprintf(out, "\nact as anybody above with `valise dispatch list --as NAME` and VALISE_SOCKET set to the socket of her instance.\nThe texts are public-domain papers of 1960-76; their markings are historical. Ctrl-C stops.\n")
+	fmt.Fprintf(out, "\nsign in at http://%s/ or at any other of the three, with the part of a name before the host and the password %q\n", w.parties["ministry"].host(), demoPassword)
+	fmt.Fprintf(out, "act as anybody above with `valise dispatch list --as NAME` and VALISE_SOCKET set to the socket of her instance.\nThe texts are public-domain papers of 1960-76; their markings are historical. Ctrl-C stops.\n")
 }
 
 // observe waits until look says that a step can be seen, and notes it.

@@ -30,20 +30,28 @@ import (
 	"valise/federation/policy"
 	"valise/federation/remote"
 	"valise/federation/serve"
+	"valise/federation/vocab"
+	"valise/instance/access"
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
 	"valise/instance/archive"
 	"valise/instance/audit"
 	"valise/instance/checks"
 	"valise/instance/communities"
+	"valise/instance/desk"
 	"valise/instance/directory"
 	"valise/instance/dispatches"
+	"valise/instance/drafting"
 	"valise/instance/keys"
+	"valise/instance/notify"
 	"valise/instance/queues"
+	"valise/instance/refusals"
+	"valise/instance/search"
 	"valise/models"
 	"valise/models/files"
 	"valise/models/iri"
 	"valise/ui/machine"
+	"valise/ui/page"
 )
 
 // Outside is what an instance cannot make for itself. The zero value is the real
@@ -85,8 +93,18 @@ type Node struct {
 	Communities   *communities.Communities
 	Keys          *keys.Keys
 	Checks        *checks.Checks
+	Directory     *directory.Directory
+	Drafting      *drafting.Drafting
+	Access        *access.Access
+	Notify        *notify.Notify
+	Desk          *desk.Desk
+	Search        *search.Search
 
 	Archive *archive.Archive
+	// Recent remembers what was refused lately.
+	Recent *refusals.Recent
+	// Pages is the portal.
+	Pages *page.Site
 	// Admin is what the admin socket and the command line stand on.
 	Admin machine.Services
 
@@ -95,7 +113,8 @@ type Node struct {
 	applied chan struct{}
 	watched time.Time // when late dispatches were last looked for
 	ready   atomic.Bool
-	heard   sync.Map // iri.Host → time.Time, of hosts heard lately
+	epoch   atomic.Int64 // config epoch that the caches are of
+	heard   sync.Map     // iri.Host → time.Time, of hosts heard lately
 }
 
 // Version of the program, from the build.
@@ -119,7 +138,9 @@ func Open(ctx context.Context, cfg config.Config, o Outside) (n *Node, err error
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n = &Node{Config: cfg, Log: o.Log, Now: o.Now, arrived: make(chan struct{}, 1), applied: make(chan struct{}, 1)}
+	recent := &refusals.Recent{}
+	o.Log = slog.New(recent.Watch(o.Log.Handler()))
+	n = &Node{Config: cfg, Log: o.Log, Recent: recent, Now: o.Now, arrived: make(chan struct{}, 1), applied: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			n.Close()
@@ -266,17 +287,32 @@ func (n *Node) build(o Outside) error {
 			return err
 		}}
 	n.Communities = &communities.Communities{Store: n.Store, Keys: n.Keyring, Out: out, Actors: n.Actors, Client: client, Accounts: n.Accounts, Dispatches: n.Dispatches, Guard: n.Guard, Own: n.Own, Rules: n.Rules,
-		Rand: o.Rand, Log: n.Log, Now: n.Now, Changed: n.forget, SignGet: n.Courier.SignGet}
+		Rand: o.Rand, Log: n.Log, Now: n.Now, Window: cfg.Federation.WindowOwn, Changed: n.forget, SignGet: n.Courier.SignGet}
+	n.Box.Guest = func(ctx context.Context, a *vocab.Activity, people []iri.IRI) error {
+		return n.Dispatches.GuestWrites(ctx, n.Store.R, a.Actor, a.Object, people)
+	}
 	n.Dispatches.ActorDocument = func(ctx context.Context, a *models.Actor) ([]byte, error) {
 		return n.Serve.ActorDocument(ctx, nil, a, true)
 	}
-	n.Courier.After = n.Communities.Delivered
+	n.Courier.After, n.Courier.Gone = n.Communities.Delivered, n.Communities.Gone
 	n.Keys = &keys.Keys{Store: n.Store, Ring: n.Keyring, Out: out, Serve: n.Serve, Own: n.Own, Now: n.Now}
 	n.Checks = &checks.Checks{Store: n.Store, Actors: n.Actors, Guard: n.Guard, Own: n.Own, Now: n.Now}
 	n.Archive = &archive.Archive{Store: n.Store, Guard: n.Guard, Own: n.Own, Now: n.Now}
-	n.Admin = machine.Services{Accounts: n.Accounts, Accreditation: n.Accreditation, Dispatches: n.Dispatches, Communities: n.Communities, Keys: n.Keys, Checks: n.Checks,
-		Queues: &queues.Queues{Store: n.Store, Now: n.Now, Wake: n.Wake}, Directory: &directory.Directory{Store: n.Store, Client: client, Own: n.Own, Rules: n.Rules, Now: n.Now}, Own: n.Own}
+	n.Search = &search.Search{Store: n.Store, Guard: n.Guard, Rules: n.Rules, Log: n.Log, Now: n.Now}
+	n.Directory = &directory.Directory{Store: n.Store, Client: client, Actors: n.Actors, Own: n.Own, Rules: n.Rules, Now: n.Now}
+	n.Admin = machine.Services{Accounts: n.Accounts, Accreditation: n.Accreditation, Dispatches: n.Dispatches, Communities: n.Communities, Archive: n.Archive, Keys: n.Keys, Checks: n.Checks,
+		Queues: &queues.Queues{Store: n.Store, Now: n.Now, Wake: n.Wake}, Directory: n.Directory, Search: n.Search, Own: n.Own}
 	n.Worker.Table = n.table()
+	if n.Access, err = access.New(access.Options{Store: n.Store, Keys: n.Keyring, Accounts: n.Accounts, Own: n.Own, Sessions: cfg.Access, Now: n.Now, Rand: o.Rand}); err != nil {
+		return err
+	}
+	n.Admin.Access = n.Access
+	n.Notify = &notify.Notify{Store: n.Store, Mail: cfg.Mail, Own: n.Own, Now: n.Now, Log: n.Log, AddressLink: n.Access.AddressLink}
+	n.Drafting = &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Now: n.Now, Rand: o.Rand}
+	n.Desk = &desk.Desk{Store: n.Store, Dispatches: n.Dispatches, Queues: n.Admin.Queues, Guard: n.Guard, Markings: cfg.Markings, Profile: cfg.PrecedenceInUse(), Own: n.Own, Rules: n.Rules, Log: n.Log, Now: n.Now}
+	if err := n.pages(); err != nil {
+		return err
+	}
 	n.Handler, err = n.routes()
 	return err
 }
@@ -311,6 +347,7 @@ func (n *Node) routes() (http.Handler, error) {
 		c.String(http.StatusOK, "ready\n")
 	})
 	n.Serve.Mount(r)
+	n.Pages.Mount(r)
 	return r, nil
 }
 
@@ -370,7 +407,7 @@ func (n *Node) answered(host iri.Host, s *inbox.Sender) {
 	}
 	n.heard.Store(host, now)
 	h, err := models.HostByName(context.Background(), n.Store.R, host)
-	if err != nil || h.BackOffUntil == 0 && !h.Held {
+	if err != nil || h.BackOffUntil == 0 && (!h.Held || models.At(now) < h.FirstFailureAt.Add(deliver.HoldFor)) {
 		return
 	}
 	go func() {

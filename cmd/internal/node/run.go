@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"valise/federation/inbox"
 	"valise/federation/policy"
 	"valise/federation/vocab"
 	"valise/models"
@@ -20,15 +19,19 @@ const (
 	// maintainEvery is how often terms, gaps and missing files are looked at when no
 	// arrival was applied.
 	maintainEvery = time.Second
+	// indexEvery is how often the search index looks for what was kept, and standMost how
+	// many quarters of it the index stands back at most.
+	indexEvery = time.Second
+	standMost  = 20
 	// watchEvery is how often late dispatches are looked for and old ids forgotten.
 	watchEvery = time.Minute
 )
 
-// Run applies arrivals, delivers and maintains until ctx ends. It returns once
+// Run applies arrivals, delivers, mails and maintains until ctx ends. It returns once
 // everything under way has ended.
 func (n *Node) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for _, part := range []func(context.Context){n.apply, n.Courier.Run, n.maintain} {
+	for _, part := range []func(context.Context){n.apply, n.Courier.Run, n.maintain, n.index, n.watchEpoch, n.Notify.Run} {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
@@ -61,6 +64,26 @@ func (n *Node) maintain(ctx context.Context) {
 	}
 }
 
+// index puts what was kept into the search index. It stands back while arrivals come in,
+// but not for ever.
+func (n *Node) index(ctx context.Context) {
+	for stood := 0; ctx.Err() == nil; {
+		if n.Box.Busy() && stood < standMost {
+			stood++
+			wait(ctx, nil, indexEvery/4)
+			continue
+		}
+		stood = 0
+		done, err := n.Search.Step(ctx)
+		if err != nil && ctx.Err() == nil {
+			n.Log.Error("the search index cannot be brought in line", "err", err)
+		}
+		if done == 0 || err != nil {
+			wait(ctx, nil, indexEvery)
+		}
+	}
+}
+
 func wait(ctx context.Context, wake <-chan struct{}, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -89,14 +112,28 @@ func (n *Node) Maintain(ctx context.Context) (int, error) {
 	if err := n.Dispatches.SweepFiles(ctx); err != nil {
 		return expired + fetched + repaired, err
 	}
-	if expired > 0 {
+	revived, err := n.Dispatches.Revive(ctx)
+	if err != nil {
+		return expired + fetched + repaired, err
+	}
+	repaired += revived
+	if expired+revived > 0 {
 		n.Courier.Wake()
+	}
+	if _, err := n.Directory.Refresh(ctx); err != nil {
+		return expired + fetched + repaired, err
 	}
 	late := 0
 	if now := n.Now(); now.Sub(n.watched) >= watchEvery {
 		n.watched = now
+		if err := n.Access.Sweep(ctx); err != nil {
+			return expired + fetched + repaired, err
+		}
 		if late, err = n.Dispatches.Watch(ctx); err != nil {
 			return expired + fetched + repaired, err
+		}
+		if err := n.Keyring.DropPrevious(ctx); err != nil {
+			return expired + fetched + repaired + late, err
 		}
 		if err := models.ForgetArrivals(ctx, n.Store.W, models.At(now.AddDate(0, 0, -n.Config.Retention.IDDays)), forgetMost); err != nil {
 			return expired + fetched + repaired + late, err
@@ -108,8 +145,8 @@ func (n *Node) Maintain(ctx context.Context) (int, error) {
 // forgetMost bounds how many old ids one turn forgets.
 const forgetMost = 1000
 
-// take lets an announcement that a repair has fetched go the road of all arrivals: its
-// proofs are verified by the worker.
+// take lets an announcement that a repair has fetched go the road of all arrivals, once
+// its proofs are verified.
 func (n *Node) take(ctx context.Context, body []byte, group iri.IRI) error {
 	a, err := vocab.ParseActivity(body, n.Rules)
 	if err != nil {
@@ -119,8 +156,7 @@ func (n *Node) take(ctx context.Context, body []byte, group iri.IRI) error {
 		// An outbox speaks for its Group alone; anything else needs a hop of its own.
 		return &policy.Refusal{Code: "foreign-actor", Detail: fmt.Sprintf("%s of %s in the outbox of %s", a.Type, a.Actor, group)}
 	}
-	row := inbox.Fetched(a, iri.IRI(n.Own.Base()+"/inbox"), body, n.Now())
-	return n.Box.Keep(row)
+	return n.Box.Fetched(ctx, a, iri.IRI(n.Own.Base()+"/inbox"), body)
 }
 
 // Step runs one turn of everything and returns how much moved. Tests loop on it until
@@ -135,7 +171,11 @@ func (n *Node) Step(ctx context.Context) (int, error) {
 		return moved + delivered, err
 	}
 	done, err := n.Maintain(ctx)
-	return moved + delivered + done, err
+	if err != nil {
+		return moved + delivered + done, err
+	}
+	indexed, err := n.Search.Step(ctx)
+	return moved + delivered + done + indexed, err
 }
 
 // Backlog is what still waits: arrivals and deliveries that are due now or later.
