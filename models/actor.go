@@ -50,6 +50,15 @@ func ActorByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Actor, error) {
 	return a, err
 }
 
+// ActorAddress is ActorByIRI with what a delivery needs: id, host, inboxes, and whether
+// it is one of ours or runs our software.
+func ActorAddress(ctx context.Context, db bun.IDB, id iri.IRI) (*Actor, error) {
+	a := new(Actor)
+	err := rawRow(ctx, db, `SELECT iri, host, local, inbox, shared_inbox, own_software FROM actors WHERE iri = ?`, []any{string(id)},
+		&a.IRI, &a.Host, &a.Local, &a.Inbox, &a.SharedInbox, &a.OwnSoftware)
+	return a, err
+}
+
 // ActorsByIRI returns those that are known, in no order.
 func ActorsByIRI(ctx context.Context, db bun.IDB, ids []iri.IRI) ([]*Actor, error) {
 	var rows []*Actor
@@ -92,7 +101,8 @@ func InsertActor(ctx context.Context, db bun.IDB, a *Actor) error {
 func UpsertRemoteActor(ctx context.Context, db bun.IDB, a *Actor) error {
 	_, err := db.NewInsert().Model(a).
 		On("CONFLICT (iri) DO UPDATE").
-		Set("type = EXCLUDED.type, username = EXCLUDED.username, name = EXCLUDED.name, inbox = EXCLUDED.inbox").
+		// A minimal document has no name: what the full one told stays.
+		Set("type = EXCLUDED.type, username = EXCLUDED.username, name = CASE WHEN EXCLUDED.name = '' THEN actor.name ELSE EXCLUDED.name END, inbox = EXCLUDED.inbox").
 		Set("shared_inbox = EXCLUDED.shared_inbox, followers = EXCLUDED.followers, key_history = EXCLUDED.key_history").
 		Set("document = EXCLUDED.document, own_software = EXCLUDED.own_software, fetched_at = EXCLUDED.fetched_at, gone_at = EXCLUDED.gone_at").
 		Where("NOT actor.local").
@@ -103,4 +113,19 @@ func UpsertRemoteActor(ctx context.Context, db bun.IDB, a *Actor) error {
 // OwnSoftware tells whether an actor of that host has named our protocol.
 func OwnSoftware(ctx context.Context, db bun.IDB, host iri.Host) (bool, error) {
 	return db.NewSelect().Model((*Actor)(nil)).Where("host = ?", host).Where("own_software").Exists(ctx)
+}
+
+// RemoveInbox forgets an inbox that its server says is gone, and returns the actors of
+// whom nothing else is known; a shared one is forgotten for its whole host. Fetching the
+// actor again brings back what its document then says.
+func RemoveInbox(ctx context.Context, tx bun.Tx, inbox iri.IRI, now Time) ([]iri.IRI, error) {
+	if _, err := tx.NewRaw(`UPDATE actors SET shared_inbox = '' WHERE host = ? AND shared_inbox = ? AND NOT local`, inbox.Host(), inbox).Exec(ctx); err != nil {
+		return nil, err
+	}
+	var gone []iri.IRI
+	err := tx.NewRaw(`UPDATE actors SET inbox = '', gone_at = ? WHERE host = ? AND inbox = ? AND NOT local RETURNING iri`, now, inbox.Host(), inbox).Scan(ctx, &gone)
+	if NotFound(err) {
+		err = nil
+	}
+	return gone, err
 }

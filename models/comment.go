@@ -47,7 +47,10 @@ func InsertComment(ctx context.Context, db bun.IDB, c *Comment) (bool, error) {
 		return false, err
 	}
 	n, err := res.RowsAffected()
-	return n == 1, err
+	if err != nil || n == 0 || c.State != "shown" {
+		return n == 1, err
+	}
+	return true, queueSearch(ctx, db, SearchComment, c.IRI)
 }
 
 // CommentByIRI returns one comment.
@@ -67,8 +70,10 @@ func CommentsIn(ctx context.Context, db bun.IDB, community iri.IRI, after Time, 
 
 // EraseComment erases a comment's text and keeps its row.
 func EraseComment(ctx context.Context, db bun.IDB, id iri.IRI) error {
-	_, err := db.NewRaw(`UPDATE comments SET state = 'erased', content = '', document = NULL WHERE iri = ?`, id).Exec(ctx)
-	return err
+	if _, err := db.NewRaw(`UPDATE comments SET state = 'erased', content = '', document = NULL WHERE iri = ?`, id).Exec(ctx); err != nil {
+		return err
+	}
+	return DropSearch(ctx, db, id)
 }
 
 // InsertBulletins adds renderings.

@@ -126,7 +126,9 @@ type LogEntry struct {
 	ObjectVersion int64
 	MarkingRank   int64
 	Withheld      bool
-	At            Time
+	// At is when it was announced: by our clock where the community is ours, else as
+	// its Group says, never before the entry that it follows. 0: withheld.
+	At Time
 }
 
 // CommunityByIRI returns NotFound for one that we neither run nor have joined.
@@ -351,11 +353,12 @@ type Seat struct {
 	Username    string
 }
 
-// Seats lists the remote members in force whose Accept has reached them.
+// Seats lists the remote members in force whose Accept has reached them and whose inbox
+// is not gone.
 func Seats(ctx context.Context, db bun.IDB, community iri.IRI, own iri.Host, now Time) ([]Seat, error) {
 	var rows []Seat
 	err := db.NewRaw(`SELECT m.actor, m.host, m.form, m.ceiling, m.history_from, a.inbox, a.shared_inbox, a.username FROM members AS m JOIN actors AS a ON a.iri = m.actor
-		WHERE m.community = ? AND m.host <> ? AND m.state = 'active' AND m.accepted_at > 0 AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY m.host, m.actor LIMIT 100000`,
+		WHERE m.community = ? AND m.host <> ? AND m.state = 'active' AND m.accepted_at > 0 AND a.inbox <> '' AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY m.host, m.actor LIMIT 100000`,
 		community, own, now).Scan(ctx, &rows)
 	return rows, err
 }

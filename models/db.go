@@ -209,34 +209,7 @@ func rawRow(ctx context.Context, db bun.IDB, query string, args []any, into ...a
 // BoundIRIs returns the one column of a query whose arguments are bound, so that its
 // text is the same each time. A list of ids stands for "(?)" with each of them.
 func BoundIRIs(ctx context.Context, db bun.IDB, query string, args ...any) ([]iri.IRI, error) {
-	var text strings.Builder
-	bound := make([]any, 0, len(args))
-	for _, a := range args {
-		before, after, ok := strings.Cut(query, "?")
-		if !ok {
-			return nil, fmt.Errorf("models: more arguments than places")
-		}
-		text.WriteString(before)
-		query = after
-		switch v := a.(type) {
-		case []iri.IRI:
-			text.WriteString(strings.TrimSuffix(strings.Repeat("?,", len(v)), ","))
-			for _, id := range v {
-				bound = append(bound, string(id))
-			}
-			continue
-		case iri.IRI:
-			a = string(v)
-		case iri.Host:
-			a = string(v)
-		case Time:
-			a = int64(v)
-		}
-		text.WriteByte('?')
-		bound = append(bound, a)
-	}
-	text.WriteString(query)
-	rows, err := raw(ctx, db, text.String(), bound...)
+	rows, err := bound(ctx, db, query, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +223,43 @@ func BoundIRIs(ctx context.Context, db bun.IDB, query string, args ...any) ([]ir
 		out = append(out, id)
 	}
 	return out, rows.Err()
+}
+
+// bound is raw for arguments of our own types; a list of ids stands for "(?)" with each
+// of them, and an empty one for a list that holds nothing.
+func bound(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Rows, error) {
+	var text strings.Builder
+	plain := make([]any, 0, len(args))
+	for _, a := range args {
+		before, after, ok := strings.Cut(query, "?")
+		if !ok {
+			return nil, fmt.Errorf("models: more arguments than places")
+		}
+		text.WriteString(before)
+		query = after
+		switch v := a.(type) {
+		case []iri.IRI:
+			if len(v) == 0 {
+				text.WriteString("NULL")
+				continue
+			}
+			text.WriteString(strings.TrimSuffix(strings.Repeat("?,", len(v)), ","))
+			for _, id := range v {
+				plain = append(plain, string(id))
+			}
+			continue
+		case iri.IRI:
+			a = string(v)
+		case iri.Host:
+			a = string(v)
+		case Time:
+			a = int64(v)
+		}
+		text.WriteByte('?')
+		plain = append(plain, a)
+	}
+	text.WriteString(query)
+	return raw(ctx, db, text.String(), plain...)
 }
 
 func rebind(db bun.IDB, query string) string {

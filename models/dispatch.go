@@ -62,7 +62,8 @@ type Dispatch struct {
 	WithdrawnAt    Time
 	Tombstone      []byte
 	SupersededBy   iri.IRI
-	DueAt          Time // by when to acknowledge, from the precedence; 0 for none
+	DueAt          Time   // by when to acknowledge, from the precedence; 0 for none
+	Excerpt        string // first words, without markup; "" where nobody took them out
 	CreatedAt      Time
 }
 
@@ -85,9 +86,10 @@ type DispatchReference struct {
 	Target   iri.IRI `bun:",pk"`
 	Label    string
 	Digest   string
+	Answers  bool // the dispatch answers the target
 }
 
-const dispatchColumns = 29
+const dispatchColumns = 30
 
 // InsertDispatch adds a version and makes it the latest if it is the highest, which
 // d.Latest then says. It tells whether the row is new; an (iri, version) that is there
@@ -105,12 +107,23 @@ func InsertDispatch(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 	}
 	n, err := rawExec(ctx, tx, `INSERT INTO dispatches (iri, version, latest, origin, author, author_host, community, reference, kind, subject,
 		precedence, precedence_rank, marking, marking_rank, language, context, activity, document, digest, signatory, change_note, state,
-		published_at, distributed_at, updated_at, withdrawn_at, superseded_by, due_at, created_at) VALUES `+places(1, dispatchColumns)+
+		published_at, distributed_at, updated_at, withdrawn_at, superseded_by, due_at, excerpt, created_at) VALUES `+places(1, dispatchColumns)+
 		` ON CONFLICT (iri, version) DO NOTHING`,
 		string(d.IRI), d.Version, d.Latest, d.Origin, string(d.Author), string(d.AuthorHost), string(d.Community), d.Reference, d.Kind, d.Subject,
 		d.Precedence, d.PrecedenceRank, d.Marking, d.MarkingRank, d.Language, string(d.Context), string(d.Activity), d.Document, d.Digest, string(d.Signatory), d.ChangeNote, d.State,
-		int64(d.PublishedAt), int64(d.DistributedAt), int64(d.UpdatedAt), int64(d.WithdrawnAt), string(d.SupersededBy), int64(d.DueAt), int64(d.CreatedAt))
-	return n == 1, err
+		int64(d.PublishedAt), int64(d.DistributedAt), int64(d.UpdatedAt), int64(d.WithdrawnAt), string(d.SupersededBy), int64(d.DueAt), clip(d.Excerpt, excerptMost), int64(d.CreatedAt))
+	if err != nil || n == 0 || !d.Latest {
+		return n == 1, err
+	}
+	if d.Document != nil {
+		if err := queueSearch(ctx, tx, SearchDispatch, d.IRI); err != nil {
+			return false, err
+		}
+	}
+	if have == 0 {
+		return true, nil
+	}
+	return true, refreshDesk(ctx, tx, d.IRI)
 }
 
 // InsertAddressees adds those that are not there yet.
@@ -122,8 +135,17 @@ func InsertAddressees(ctx context.Context, tx bun.Tx, rows []Addressee) error {
 	for _, r := range rows {
 		args = append(args, string(r.Dispatch), string(r.Actor), string(r.Host), r.Role, r.Local)
 	}
-	_, err := rawExec(ctx, tx, `INSERT INTO addressees (dispatch, actor, host, role, local) VALUES `+places(len(rows), 5)+` ON CONFLICT (dispatch, actor) DO NOTHING`, args...)
-	return err
+	if _, err := rawExec(ctx, tx, `INSERT INTO addressees (dispatch, actor, host, role, local) VALUES `+places(len(rows), 5)+` ON CONFLICT (dispatch, actor) DO NOTHING`, args...); err != nil {
+		return err
+	}
+	for i, r := range rows {
+		if r.Local && (i == 0 || r.Dispatch != rows[i-1].Dispatch || !rows[i-1].Local) {
+			if err := refreshDesk(ctx, tx, r.Dispatch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // InsertReferences adds those that are not there yet.
@@ -201,13 +223,20 @@ func ReferencesOf(ctx context.Context, db bun.IDB, id iri.IRI) ([]DispatchRefere
 // WithdrawDispatch erases the text of all versions and keeps the tombstone. State is
 // DispatchWithdrawn or DispatchSuperseded; the latter keeps the earlier text.
 func WithdrawDispatch(ctx context.Context, tx bun.Tx, id iri.IRI, state string, tombstone []byte, supersededBy iri.IRI, now Time) error {
-	document := ", document = NULL, subject = '', change_note = ''"
+	document := ", document = NULL, subject = '', excerpt = '', change_note = ''"
 	if state == DispatchSuperseded {
 		document = ""
 	}
-	_, err := rawExec(ctx, tx, `UPDATE dispatches SET state = ?, tombstone = ?, superseded_by = ?, withdrawn_at = ?`+document+` WHERE iri = ?`,
-		state, tombstone, string(supersededBy), int64(now), string(id))
-	return err
+	if _, err := rawExec(ctx, tx, `UPDATE dispatches SET state = ?, tombstone = ?, superseded_by = ?, withdrawn_at = ?`+document+` WHERE iri = ?`,
+		state, tombstone, string(supersededBy), int64(now), string(id)); err != nil {
+		return err
+	}
+	if state == DispatchWithdrawn {
+		if err := DropSearch(ctx, tx, id); err != nil {
+			return err
+		}
+	}
+	return refreshDesk(ctx, tx, id)
 }
 
 // Registration is what one office has done with a dispatch that it received.
@@ -237,7 +266,10 @@ func SaveRegistration(ctx context.Context, db bun.IDB, r *Registration) error {
 	_, err := db.NewInsert().Model(r).On("CONFLICT (dispatch, office) DO UPDATE").
 		Set("number = EXCLUDED.number, registered_at = EXCLUDED.registered_at, registered_by = EXCLUDED.registered_by").
 		Set("read_at = EXCLUDED.read_at, read_by = EXCLUDED.read_by, taken_at = EXCLUDED.taken_at, taken_by = EXCLUDED.taken_by").Exec(ctx)
-	return err
+	if err != nil {
+		return err
+	}
+	return refreshDesk(ctx, db, r.Dispatch)
 }
 
 // Attachment states.
@@ -315,8 +347,13 @@ func DispatchByActivity(ctx context.Context, db bun.IDB, id iri.IRI) (*Dispatch,
 // SetCommunity records that a dispatch, which came directly before, was distributed in
 // a community too.
 func SetCommunity(ctx context.Context, db bun.IDB, id, community iri.IRI, distributed Time) error {
-	_, err := db.NewRaw(`UPDATE dispatches SET community = ?, distributed_at = ? WHERE iri = ?`, community, distributed, id).Exec(ctx)
-	return err
+	if _, err := db.NewRaw(`UPDATE dispatches SET community = ?, distributed_at = ? WHERE iri = ?`, community, distributed, id).Exec(ctx); err != nil {
+		return err
+	}
+	if err := RequeueSearch(ctx, db, id); err != nil {
+		return err
+	}
+	return refreshDesk(ctx, db, id)
 }
 
 // EraseAttachments marks a dispatch's files as to be erased.

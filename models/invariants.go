@@ -45,6 +45,16 @@ var InvariantQueries = []Invariant{
 		WHERE m.state = 'active' AND m.role <> 'organiser' AND NOT EXISTS (SELECT 1 FROM invitations AS i WHERE i.community = m.community AND i.invitee = m.actor AND i.state = 'consumed')`, false},
 	{"a sequence has no gaps at its source", "numbers of this community's log are missing",
 		`SELECT c.iri FROM communities AS c WHERE c.local AND c.sequence <> (SELECT COUNT(*) FROM community_log AS l WHERE l.community = c.iri)`, false},
+	{"the index equals what is kept", "it is neither in the search index nor waits to be",
+		`SELECT d.iri FROM dispatches AS d WHERE d.latest AND d.document IS NOT NULL AND NOT EXISTS (SELECT 1 FROM search_queue AS q WHERE q.object = d.iri)
+			AND NOT EXISTS (SELECT 1 FROM search_entries AS e WHERE e.object = d.iri AND e.dispatch_row = d.id)
+		UNION ALL SELECT c.iri FROM comments AS c WHERE c.state = 'shown' AND NOT EXISTS (SELECT 1 FROM search_queue AS q WHERE q.object = c.iri) AND NOT EXISTS (SELECT 1 FROM search_entries AS e WHERE e.object = c.iri)`, false},
+	{"the index equals what is kept", "the search index holds what is gone",
+		`SELECT e.object FROM search_entries AS e WHERE NOT EXISTS (SELECT 1 FROM dispatches AS d WHERE e.source = 'dispatch' AND d.iri = e.object AND d.latest AND d.document IS NOT NULL)
+			AND NOT EXISTS (SELECT 1 FROM comments AS c WHERE e.source = 'comment' AND c.iri = e.object AND c.state = 'shown')`, false},
+	{"the index equals what is kept", "an entry of the search index has no words, or words have no entry",
+		`SELECT e.object FROM search_entries AS e WHERE NOT EXISTS (SELECT 1 FROM search_text AS t WHERE t.rowid = e.id)
+		UNION ALL SELECT CAST(t.rowid AS TEXT) FROM search_text AS t WHERE NOT EXISTS (SELECT 1 FROM search_entries AS e WHERE e.id = t.rowid)`, false},
 }
 
 // Violations returns up to 100 rows that break an invariant.

@@ -60,6 +60,21 @@ func ActiveKey(ctx context.Context, db bun.IDB, actor iri.IRI, kind string) (*Ke
 	return k, err
 }
 
+// HoldKey is ActiveKey for a transaction that signs: a rotation by another process waits
+// until it has ended. With exclusive set it is the rotation, and waits for those.
+func HoldKey(ctx context.Context, db bun.IDB, actor iri.IRI, kind string, exclusive bool) (*Key, error) {
+	k := new(Key)
+	q := db.NewSelect().Model(k).Where("actor = ?", actor).Where("type = ?", kind).Where("state = ?", KeyActive).OrderBy("id", bun.OrderDesc).Limit(1)
+	switch {
+	case !isPG(db): // SQLite has one writer
+	case exclusive:
+		q = q.For("UPDATE")
+	default:
+		q = q.For("SHARE")
+	}
+	return k, q.Scan(ctx)
+}
+
 // HeldActors lists the actors of a host that have keys without endorsement.
 func HeldActors(ctx context.Context, db bun.IDB, host iri.Host) ([]iri.IRI, error) {
 	var out []iri.IRI

@@ -92,8 +92,10 @@ func Offices(ctx context.Context, db bun.IDB, after string, limit int) ([]*Offic
 
 // InsertOffice adds one; a taken code is IsConflict.
 func InsertOffice(ctx context.Context, db bun.IDB, o *Office) error {
-	_, err := db.NewInsert().Model(o).Exec(ctx)
-	return err
+	if _, err := db.NewInsert().Model(o).Exec(ctx); err != nil {
+		return err
+	}
+	return indexOffice(ctx, db, o)
 }
 
 // SetOfficeRules replaces the clearance rules.

@@ -65,6 +65,12 @@ func PeerByHost(ctx context.Context, db bun.IDB, host iri.Host) (*Peer, error) {
 	return p, err
 }
 
+// PeerState is the standing of a host; NotFound for one that has none with us.
+func PeerState(ctx context.Context, db bun.IDB, host iri.Host) (state string, err error) {
+	err = rawRow(ctx, db, `SELECT state FROM peers WHERE host = ?`, []any{string(host)}, &state)
+	return state, err
+}
+
 // Peers lists all, by host.
 func Peers(ctx context.Context, db bun.IDB, after iri.Host, limit int) ([]*Peer, error) {
 	var rows []*Peer
@@ -103,7 +109,7 @@ type Host struct {
 	FirstFailureAt Time
 	LastAnswerAt   Time
 	LastReason     string
-	Held           bool
+	Held           bool // it answers 401 or 403 to whatever we send, since FirstFailureAt
 	LeaseUntil     Time
 	LeaseBy        string
 }
@@ -178,9 +184,16 @@ func HostByName(ctx context.Context, db bun.IDB, host iri.Host) (*Host, error) {
 	return h, err
 }
 
+// HeldHosts lists hosts that do not believe our signatures, by name.
+func HeldHosts(ctx context.Context, db bun.IDB, after iri.Host, limit int) ([]*Host, error) {
+	var rows []*Host
+	err := db.NewSelect().Model(&rows).Where("held").Where("host > ?", after).OrderBy("host", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
 // ReleaseHost gives the lease back, with the back-off that h now has; due_at becomes
-// the moment when the first row of a lane may be tried, or Never. It does nothing when
-// the lease has gone to another.
+// the moment when the first row of a lane may be tried, or Never, in h too. It does
+// nothing when the lease has gone to another.
 func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
 	if isPG(tx) {
 		// A fresh snapshot after the row lock sees what a concurrent release added.
@@ -197,6 +210,7 @@ func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
 	} else if !NotFound(err) {
 		return err
 	}
+	h.DueAt = due
 	_, err = rawExec(ctx, tx, `UPDATE hosts SET lease_until = 0, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
 		last_answer_at = ?, last_reason = ?, held = ?, due_at = ? WHERE host = ? AND lease_by = ?`,
 		h.Failures, int64(h.BackOffUntil), int64(h.FirstFailureAt), int64(h.LastAnswerAt), clip(h.LastReason, 1000), h.Held, int64(due), string(h.Host), h.LeaseBy)

@@ -120,8 +120,10 @@ func (c *OfficeRules) Run(a *app) error {
 
 // PersonCommands are about persons.
 type PersonCommands struct {
-	Add  PersonAdd  `cmd:"" help:"Add a person."`
-	List PersonList `cmd:"" help:"List persons by user name."`
+	Add      PersonAdd      `cmd:"" help:"Add a person."`
+	List     PersonList     `cmd:"" help:"List persons by user name."`
+	Password PersonPassword `cmd:"" help:"Print a one-time link with which a person sets her password and signs in."`
+	Operator PersonOperator `cmd:"" help:"Let a person administer the instance in the portal, or end that."`
 }
 
 // PersonAdd adds a person.

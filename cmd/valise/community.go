@@ -27,12 +27,12 @@ type CommunityOpen struct {
 	Username        string `arg:"" help:"User name; it is public, and must not be revealing."`
 	Office          string `required:"" help:"Office that answers for it."`
 	Name            string `required:"" help:"Name, for its members."`
-	Charter         string `required:"" help:"File with the charter, in Markdown." placeholder:"FILE"`
+	Charter         string `required:"" help:"File with the charter, in Markdown; at most 10 KiB." placeholder:"FILE"`
 	Kind            string `help:"transverse (default) or hierarchical."`
 	Ceiling         string `help:"Highest marking; the lowest by default."`
 	Posting         string `help:"Who may post: organisers, members (default), everyone."`
 	Commenting      string `help:"Who may comment: organisers, members, everyone (default)."`
-	Rendering       string `help:"What other software gets: notice (default) or inline."`
+	Rendering       string `help:"What other software gets: inline (default; the text, at the lowest marking alone) or notice."`
 	HistoryDays     int64  `help:"Days of history that a new member sees." placeholder:"N"`
 	SubjectInNotice bool   `help:"Name the subject in notices."`
 }
@@ -43,7 +43,7 @@ func (c *CommunityOpen) Run(a *app) error {
 		return fmt.Errorf("read the charter: %w", err)
 	}
 	defer f.Close()
-	const most = 64<<10 + 1 // one more than a charter may have, so that the instance refuses it
+	const most = 10<<10 + 1 // one more than a charter may have, so that the instance refuses it
 	charter, err := io.ReadAll(io.LimitReader(f, most))
 	if err != nil {
 		return fmt.Errorf("read the charter: %w", err)
@@ -93,7 +93,7 @@ func (c *CommunityShow) Run(a *app) error {
 	}
 	return a.show(v, func(p *printer) {
 		p.fields("Name", v.Name, "Id", string(v.ID), "Kind", v.Kind, "Office", string(v.Office), "Organiser", string(v.Organiser), "Ceiling", v.Ceiling, "Posting", v.Posting,
-			"Commenting", v.Commenting, "Rendering", v.Rendering, "History", fmt.Sprintf("%d days", v.HistoryDays), "Announcements", fmt.Sprint(v.Sequence), "Since", zulu(v.CreatedAt))
+			"Commenting", v.Commenting, "Rendering", v.Rendering, "History", fmt.Sprintf("%d days", v.HistoryDays), "Announcements", fmt.Sprint(v.Sequence), "Since", zulu(v.CreatedAt), "Charter digest", v.CharterDigest)
 		p.gap()
 		if v.Charter != "" {
 			p.block("", v.Charter)
@@ -193,6 +193,7 @@ func (c *CommunityCeiling) Run(a *app) error {
 type InviteCommands struct {
 	Send    InviteSend    `cmd:"" help:"Invite somebody to a community."`
 	List    InviteList    `cmd:"" help:"List a person's invitations."`
+	Show    InviteShow    `cmd:"" help:"Show an invitation with the charter that it invites to."`
 	Accept  InviteAccept  `cmd:"" help:"Accept an invitation."`
 	Decline InviteDecline `cmd:"" help:"Decline an invitation."`
 	Revoke  InviteRevoke  `cmd:"" help:"Take an unused invitation back."`
@@ -237,6 +238,29 @@ func (c *InviteList) Run(a *app) error {
 		return err
 	}
 	return a.show(l, func(p *printer) { p.table(invitationHeads, invitationRows(l.Items)) })
+}
+
+// InviteShow shows one.
+type InviteShow struct {
+	as
+	Invitation string `arg:"" help:"Its id, from invite list."`
+}
+
+func (c *InviteShow) Run(a *app) error {
+	var v machine.InvitationView
+	if err := a.get("/invitation", query{"as", c.As, "id", c.Invitation}, &v); err != nil {
+		return err
+	}
+	return a.show(v, func(p *printer) {
+		p.fields("Community", v.Name, "Id", string(v.Community), "Invitee", string(v.Invitee), "Sponsor", string(v.Sponsor), "Role", v.Role, "Ceiling", v.Ceiling, "State", v.State,
+			"Term ends", zulu(v.EndsAt), "Answer by", zulu(v.ExpiresAt), "Words", v.Words, "Charter digest", v.CharterDigest)
+		p.gap()
+		if v.Charter == "" {
+			p.linef("The charter did not come with the invitation; ask the sponsor for it.")
+			return
+		}
+		p.block("", v.Charter)
+	})
 }
 
 // answer names an invitation.

@@ -20,8 +20,10 @@ type DispatchCommands struct {
 	Ask      DispatchAsk      `cmd:"" help:"Ask people to clear a revision."`
 	Clear    DispatchClear    `cmd:"" help:"Agree to a revision, or ask for a change."`
 	Release  DispatchRelease  `cmd:"" help:"Issue a revision in the office's name."`
+	Drafts   DispatchDrafts   `cmd:"" help:"List open drafts, newest change first."`
 	List     DispatchList     `cmd:"" help:"List dispatches, newest first."`
 	Show     DispatchShow     `cmd:"" help:"Show a dispatch or a draft."`
+	Thread   DispatchThread   `cmd:"" help:"Show what a dispatch answers, and what answers it."`
 	Read     DispatchRead     `cmd:"" help:"Note that the office has read a dispatch, and say so to its author."`
 	Register DispatchRegister `cmd:"" help:"Enter a dispatch in the registry, and say so to its author."`
 	Take     DispatchTake     `cmd:"" help:"Take a dispatch for action, and say so to its author."`

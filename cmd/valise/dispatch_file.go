@@ -122,9 +122,13 @@ func (p *printer) dispatch(v machine.DispatchView) {
 	if len(v.References) > 0 {
 		rows = nil
 		for _, r := range v.References {
-			rows = append(rows, []string{r.Label, r.Check, r.Target})
+			answers := ""
+			if r.Answers {
+				answers = "answered"
+			}
+			rows = append(rows, []string{r.Label, answers, r.Check, r.Target})
 		}
-		p.table([]string{"REFERENCE", "HERE", "ID"}, rows)
+		p.table([]string{"REFERENCE", "ROLE", "HERE", "ID"}, rows)
 		p.gap()
 	}
 	if len(v.Attachments) > 0 {

@@ -38,11 +38,14 @@ type commands struct {
 	Person    PersonCommands    `cmd:"" help:"Persons."`
 	Mandate   MandateCommands   `cmd:"" help:"Who may draft, clear, release and read for which office."`
 	Dispatch  DispatchCommands  `cmd:"" help:"Dispatches: draft, clear, release, read, correct, withdraw."`
+	Search    SearchCommand     `cmd:"" help:"Find dispatches, archive records and comments that a person may see."`
 	Peer      PeerCommands      `cmd:"" help:"Other instances and their accreditation."`
+	Directory DirectoryCommands `cmd:"" help:"Whom one can write to."`
 	Community CommunityCommands `cmd:"" help:"Communities."`
 	Invite    InviteCommands    `cmd:"" help:"Invitations to communities."`
 	Key       KeyCommands       `cmd:"" help:"Keys of our actors."`
 	Queue     QueueCommands     `cmd:"" help:"Deliveries that wait or failed, arrivals that were set aside."`
+	Import    ImportCommands    `cmd:"" help:"Keep printed correspondence as archive records."`
 	Audit     AuditCommands     `cmd:"" help:"The audit trail."`
 	Notices   Notices           `cmd:"" help:"What the operator, an office or a person must see."`
 	Status    StatusCommand     `cmd:"" help:"The instance in a few numbers."`

@@ -10,7 +10,7 @@ import (
 // KeyCommands are about keys.
 type KeyCommands struct {
 	List   KeyList   `cmd:"" help:"List the keys of one of our actors."`
-	Rotate KeyRotate `cmd:"" help:"Replace the Ed25519 key of one of our actors, and tell every peer."`
+	Rotate KeyRotate `cmd:"" help:"Replace a key of one of our actors, and tell the peers that know it."`
 }
 
 // KeyList lists.
@@ -32,16 +32,20 @@ func (c *KeyList) Run(a *app) error {
 type KeyRotate struct {
 	Actor  string `arg:"" optional:"" help:"Without it, the instance itself."`
 	Reason string `required:"" help:"Why."`
-	Since  moment `help:"The key is compromised since then: it vouches for nothing that was recorded later." placeholder:"TIME" name:"compromised-since"`
+	RSA    bool   `help:"The RSA key, with which requests to other software are signed, and not the Ed25519 key." name:"rsa" xor:"key"`
+	Since  moment `help:"The key is compromised since then: it vouches for nothing that was recorded later." placeholder:"TIME" name:"compromised-since" xor:"key"`
 }
 
 func (c *KeyRotate) Run(a *app) error {
-	if err := a.ask("POST", "/keys/rotate", machine.Rotation{Actor: c.Actor, Reason: c.Reason, Compromised: !c.Since.IsZero(), Since: c.Since.set()}, nil); err != nil {
+	if err := a.ask("POST", "/keys/rotate", machine.Rotation{Actor: c.Actor, Reason: c.Reason, RSA: c.RSA, Compromised: !c.Since.IsZero(), Since: c.Since.set()}, nil); err != nil {
 		return err
 	}
 	who := c.Actor
 	if who == "" {
 		who = "the instance"
+	}
+	if c.RSA {
+		return a.done("The RSA key of %s is replaced; the hosts of other software that know it are told. Until one has answered, the old key signs towards it.", who)
 	}
 	return a.done("The key of %s is replaced; every peer is told.", who)
 }
@@ -49,6 +53,7 @@ func (c *KeyRotate) Run(a *app) error {
 // QueueCommands are about deliveries and arrivals.
 type QueueCommands struct {
 	Show         QueueShow         `cmd:"" help:"List deliveries."`
+	Held         QueueHeld         `cmd:"" help:"List the hosts that do not believe our signatures (401, 403): what is for them waits."`
 	Retry        QueueRetry        `cmd:"" help:"Give a delivery a try now."`
 	Aside        QueueAside        `cmd:"" help:"List arrivals that were set aside."`
 	ShowArrival  QueueShowArrival  `cmd:"" help:"Show one arrival whole."`
@@ -72,6 +77,19 @@ func (c *QueueShow) Run(a *app) error {
 			status = fmt.Sprint(d.Status)
 		}
 		return []string{fmt.Sprint(d.ID), d.State, string(d.Host), d.Type, fmt.Sprint(d.Attempts), zulu(d.NextAt), status, d.Reason, string(d.Object)}
+	})
+}
+
+// QueueHeld lists hosts.
+type QueueHeld struct{ page }
+
+func (c *QueueHeld) Run(a *app) error {
+	var l machine.List[machine.HeldHost]
+	if err := a.get("/queue/held", query{"after", c.From, "limit", c.limit()}, &l); err != nil {
+		return err
+	}
+	return showList(a, l, []string{"HOST", "SINCE", "LAST ANSWER", "REASON"}, func(h machine.HeldHost) []string {
+		return []string{string(h.Host), zulu(h.Since), zulu(h.LastAnswerAt), h.Reason}
 	})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"valise/ui/machine"
 )
@@ -11,7 +12,8 @@ import (
 type PeerCommands struct {
 	Propose     PeerPropose     `cmd:"" help:"Ask another instance for accreditation."`
 	List        PeerList        `cmd:"" help:"List other instances."`
-	Show        PeerShow        `cmd:"" help:"Show one."`
+	Show        PeerShow        `cmd:"" help:"Show one, with its first offices."`
+	Offices     PeerOffices     `cmd:"" help:"List the known offices of one."`
 	Accept      PeerAccept      `cmd:"" help:"Accredit one, after its fingerprint was compared."`
 	Refuse      PeerRefuse      `cmd:"" help:"Refuse a proposal."`
 	Suspend     PeerSuspend     `cmd:"" help:"Accept nothing from one and send it nothing."`
@@ -122,7 +124,74 @@ func (c *PeerShow) Run(a *app) error {
 	if err := a.get(peerPath(c.Host), nil, &peer); err != nil {
 		return err
 	}
-	return a.showPeer(peer)
+	var l machine.List[machine.PeerOffice]
+	if peer.Offices > 0 {
+		if err := a.get(peerPath(c.Host)+"/offices", nil, &l); err != nil {
+			return err
+		}
+	}
+	return a.show(peerShown{peer, l.Items}, func(p *printer) {
+		p.peer(peer)
+		if len(l.Items) > 0 {
+			p.gap()
+			rows := make([][]string, len(l.Items))
+			for i, o := range l.Items {
+				rows[i] = officeRow(o)
+			}
+			p.table(officeHeads, rows)
+		}
+		if l.Next != "" {
+			p.linef("There is more: valise peer offices %s", c.Host)
+		}
+	})
+}
+
+// peerShown is a peer with its first offices.
+type peerShown struct {
+	machine.Peer
+	FirstOffices []machine.PeerOffice `json:"firstOffices,omitempty"`
+}
+
+var officeHeads = []string{"CODE", "NAME", "POST", "HANDLE", "ID"}
+
+func officeRow(o machine.PeerOffice) []string {
+	return []string{o.Code, o.Name, o.Post, o.Handle, string(o.ID)}
+}
+
+// PeerOffices lists the offices of one.
+type PeerOffices struct {
+	Host string `arg:""`
+	page
+}
+
+func (c *PeerOffices) Run(a *app) error {
+	var l machine.List[machine.PeerOffice]
+	if err := a.get(peerPath(c.Host)+"/offices", query{"after", c.From, "limit", c.limit()}, &l); err != nil {
+		return err
+	}
+	return showList(a, l, officeHeads, officeRow)
+}
+
+// DirectoryCommands are about whom one can write to.
+type DirectoryCommands struct {
+	Find DirectoryFind `cmd:"" help:"Find offices, communities and collective addresses by the beginnings of words."`
+}
+
+// DirectoryFind finds addresses.
+type DirectoryFind struct {
+	as
+	Text  []string `arg:"" help:"Beginnings of words of the name, code, city or handle; case and accents do not matter."`
+	Limit int      `help:"At most this many, 1 to 50." default:"20"`
+}
+
+func (c *DirectoryFind) Run(a *app) error {
+	var l machine.List[machine.Address]
+	if err := a.get("/addresses", query{"as", c.As, "text", strings.Join(c.Text, " "), "limit", fmt.Sprint(c.Limit)}, &l); err != nil {
+		return err
+	}
+	return showList(a, l, []string{"KIND", "CODE", "NAME", "POST", "HANDLE", "ID"}, func(o machine.Address) []string {
+		return []string{o.Kind, o.Code, o.Name, o.Post, o.Handle, o.ID}
+	})
 }
 
 // PeerList lists.
@@ -149,14 +218,16 @@ func (a *app) peerAct(path string, in machine.PeerTerms) error {
 }
 
 func (a *app) showPeer(o machine.Peer) error {
-	return a.show(o, func(p *printer) {
-		proposed := "by them"
-		if o.ProposedByUs {
-			proposed = "by us"
-		}
-		p.fields("Host", string(o.Host), "State", o.State, "Affiliation", o.Affiliation, "Ceiling", o.Ceiling, "Asked ceiling", o.AskedCeiling, "Form", o.Form,
-			"Proposed", proposed, "Reason", o.Reason, "Contact", o.Contact, "Instance actor", string(o.InstanceActor), "Pinned key", o.PinnedFingerprint,
-			"Offered key", o.OfferedFingerprint, "Signatures", o.Scheme, "Since", zulu(o.CreatedAt), "Changed", zulu(o.UpdatedAt), "Last answer", zulu(o.LastAnswerAt),
-			"Backs off until", zulu(o.BackOffUntil), "Last fault", o.LastReason)
-	})
+	return a.show(o, func(p *printer) { p.peer(o) })
+}
+
+func (p *printer) peer(o machine.Peer) {
+	proposed := "by them"
+	if o.ProposedByUs {
+		proposed = "by us"
+	}
+	p.fields("Host", string(o.Host), "State", o.State, "Affiliation", o.Affiliation, "Ceiling", o.Ceiling, "Asked ceiling", o.AskedCeiling, "Form", o.Form,
+		"Proposed", proposed, "Reason", o.Reason, "Contact", o.Contact, "Instance actor", string(o.InstanceActor), "Pinned key", o.PinnedFingerprint,
+		"Offered key", o.OfferedFingerprint, "Signatures", o.Scheme, "Since", zulu(o.CreatedAt), "Changed", zulu(o.UpdatedAt), "Last answer", zulu(o.LastAnswerAt),
+		"Backs off until", zulu(o.BackOffUntil), "Last fault", o.LastReason, "Offices read", zulu(o.OfficesReadAt), "Offices not read", o.OfficesFault)
 }

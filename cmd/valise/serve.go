@@ -44,6 +44,7 @@ func (*Serve) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	node.CollectLess()
 	log := logger(cfg, a.errs)
 	trusted, err := proxies(cfg.BehindProxy.TrustedProxies)
 	if err != nil {
@@ -68,8 +69,24 @@ func (*Serve) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if err := welcome(a, n); err != nil {
+		return errors.Join(err, n.Close())
+	}
 	err = serve(a.ctx, cfg, n, log, behind(n.Handler, trusted), certificate)
 	return errors.Join(err, n.Close())
+}
+
+// welcome prints the link of the first run, while nobody can sign in.
+func welcome(a *app, n *node.Node) error {
+	url, err := n.Access.SetupLink(a.ctx)
+	if err != nil || url == "" {
+		return err
+	}
+	p := &printer{}
+	p.linef("Nobody can sign in here yet. Set this instance up in a browser, once, within 24 hours:")
+	p.block("  ", url)
+	_, err = a.out.Write(p.text.Bytes())
+	return err
 }
 
 // passing moves an instance without a name into a folder that ends with the process:
@@ -84,6 +101,10 @@ func passing(cfg *config.Config) (forget func(), err error) {
 		return nil, fmt.Errorf("make a folder for an instance without a name: %w", err)
 	}
 	cfg.SealKeyFile, cfg.Database = "", ""
+	// A browser reaches it by this name and port alone.
+	if _, port, err := net.SplitHostPort(cfg.Listen); err == nil && port != "0" && port != "80" {
+		cfg.Host = config.UnconfiguredHost + ":" + port
+	}
 	return func() { os.RemoveAll(cfg.DataDir) }, nil
 }
 

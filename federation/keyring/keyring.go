@@ -49,6 +49,7 @@ func New(store *models.Store, seal *Seal, random io.Reader) *Keyring {
 
 // signer is one private key in memory.
 type signer struct {
+	row     int64
 	keyID   string
 	kind    sign.KeyType
 	created time.Time
@@ -57,7 +58,6 @@ type signer struct {
 
 func (s *signer) KeyID() string      { return s.keyID }
 func (s *signer) Type() sign.KeyType { return s.kind }
-func (s *signer) Created() time.Time { return s.created }
 func (s *signer) Sign(m []byte) ([]byte, error) {
 	if s.kind == sign.RSA {
 		sum := sha256.Sum256(m)
@@ -86,9 +86,9 @@ func (k *Keyring) Make(ctx context.Context, tx bun.IDB, actor iri.IRI, now time.
 	return row, nil
 }
 
-// makeRSA creates the actor's RSA key under its fixed id, outside any transaction:
-// it takes a good part of a second.
-func (k *Keyring) makeRSA(ctx context.Context, actor iri.IRI, now time.Time) (*models.Key, error) {
+// newRSA makes an RSA key of the actor under its fixed id, outside any transaction: it
+// takes a good part of a second. Nothing is kept yet.
+func (k *Keyring) newRSA(actor iri.IRI, now time.Time) (*models.Key, error) {
 	private, err := rsa.GenerateKey(k.rand, rsaBits)
 	if err != nil {
 		return nil, fmt.Errorf("make an RSA key for %s: %w", actor, err)
@@ -102,8 +102,7 @@ func (k *Keyring) makeRSA(ctx context.Context, actor iri.IRI, now time.Time) (*m
 	if err != nil {
 		return nil, err
 	}
-	row := &models.Key{Actor: actor, KeyID: id, Type: string(sign.RSA), Public: public, Sealed: sealed, State: models.KeyActive, CreatedAt: models.At(now)}
-	return row, models.InsertKey(ctx, k.store.W, row)
+	return &models.Key{Actor: actor, KeyID: id, Type: string(sign.RSA), Public: public, Sealed: sealed, State: models.KeyActive, CreatedAt: models.At(now)}, nil
 }
 
 // Signer returns the actor's signer of that type. An RSA key is made when the actor
@@ -112,14 +111,16 @@ func (k *Keyring) Signer(ctx context.Context, db bun.IDB, actor iri.IRI, kind si
 	k.mu.Lock()
 	s := k.cache[cacheKey{actor, kind}]
 	k.mu.Unlock()
-	if s != nil {
+	if s != nil && (db == nil || !k.store.Postgres()) {
 		return s, nil
 	}
-	from := db
-	if from == nil {
-		from = k.store.R
+	var row *models.Key
+	var err error
+	if db == nil {
+		row, err = models.ActiveKey(ctx, k.store.R, actor, string(kind))
+	} else if row, err = models.HoldKey(ctx, db, actor, string(kind), false); err == nil && s != nil && s.row == row.ID {
+		return s, nil // no other process has rotated it meanwhile
 	}
-	row, err := models.ActiveKey(ctx, from, actor, string(kind))
 	if models.NotFound(err) && kind == sign.RSA && db == nil {
 		k.making.Lock()
 		defer k.making.Unlock()
@@ -128,7 +129,9 @@ func (k *Keyring) Signer(ctx context.Context, db bun.IDB, actor iri.IRI, kind si
 			if _, err := models.ActiveKey(ctx, k.store.W, actor, string(sign.Ed25519)); err != nil {
 				return nil, fmt.Errorf("sign for %s: it is no actor of ours: %w", actor, err)
 			}
-			row, err = k.makeRSA(ctx, actor, now)
+			if row, err = k.newRSA(actor, now); err == nil {
+				err = models.InsertKey(ctx, k.store.W, row)
+			}
 		}
 	}
 	if err != nil {
@@ -151,7 +154,7 @@ func (k *Keyring) unseal(row *models.Key) (*signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the key %s: %w", row.KeyID, err)
 	}
-	s := &signer{keyID: string(row.KeyID), kind: sign.KeyType(row.Type), created: row.CreatedAt.Time()}
+	s := &signer{row: row.ID, keyID: string(row.KeyID), kind: sign.KeyType(row.Type), created: row.CreatedAt.Time()}
 	if s.kind == sign.Ed25519 {
 		s.private = ed25519.NewKeyFromSeed(plain)
 		return s, nil
@@ -177,24 +180,31 @@ func (k *Keyring) Prove(ctx context.Context, db bun.IDB, actor iri.IRI, doc []by
 	if err != nil {
 		return nil, err
 	}
+	// A rotation that this has waited for made the key later than the moment asked for.
+	if own, ok := s.(*signer); ok && now.Before(own.created) {
+		now = own.created
+	}
 	return sign.Prove(doc, s, now)
 }
 
 // SignRequest signs a request for the actor: Ed25519 with RFC 9421, RSA with the draft.
 func (k *Keyring) SignRequest(ctx context.Context, actor iri.IRI, scheme string, req *http.Request, body []byte, now time.Time) error {
+	return k.SignSummed(ctx, actor, scheme, req, body, sha256.Sum256(body), now)
+}
+
+// SignSummed is SignRequest for a body whose SHA-256 is known.
+func (k *Keyring) SignSummed(ctx context.Context, actor iri.IRI, scheme string, req *http.Request, body []byte, sum [sha256.Size]byte, now time.Time) error {
 	switch scheme {
-	case SchemeRFC9421Ed25519:
-		s, err := k.Signer(ctx, nil, actor, sign.Ed25519, now)
+	case SchemeRFC9421Ed25519, SchemeRFC9421RSA:
+		kind := sign.Ed25519
+		if scheme == SchemeRFC9421RSA {
+			kind = sign.RSA
+		}
+		s, err := k.Signer(ctx, nil, actor, kind, now)
 		if err != nil {
 			return err
 		}
-		return sign.SignRFC9421(req, body, s, now)
-	case SchemeRFC9421RSA:
-		s, err := k.Signer(ctx, nil, actor, sign.RSA, now)
-		if err != nil {
-			return err
-		}
-		return sign.SignRFC9421(req, body, s, now)
+		return sign.SignRFC9421Sum(req, sum, s, now)
 	}
 	s, err := k.Signer(ctx, nil, actor, sign.RSA, now)
 	if err != nil {

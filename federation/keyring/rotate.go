@@ -28,7 +28,7 @@ type Rotation struct {
 // the instance actor (PROTOCOL §1.1). compromised marks a key that only vouches for
 // what was recorded before since. The caller calls Forget after the commit.
 func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI, reason string, compromised bool, since, now time.Time) (*Rotation, error) {
-	old, err := models.ActiveKey(ctx, tx, actor, string(sign.Ed25519))
+	old, err := models.HoldKey(ctx, tx, actor, string(sign.Ed25519), true)
 	if err != nil {
 		return nil, fmt.Errorf("rotate the key of %s: %w", actor, err)
 	}
@@ -74,6 +74,9 @@ func (k *Keyring) Rotate(ctx context.Context, tx bun.Tx, actor, instance iri.IRI
 		return nil, err
 	}
 	if err := models.SetKeyState(ctx, tx, old); err != nil {
+		return nil, err
+	}
+	if err := models.BumpEpoch(ctx, tx); err != nil {
 		return nil, err
 	}
 	return &Rotation{Old: old, New: next,

@@ -38,6 +38,17 @@ func Standing(state string, activity, object string, size int) error {
 	return nil
 }
 
+// Admits tells whether a rule of a community, for posting or commenting, lets a role act.
+func Admits(rule, role string) bool {
+	switch rule {
+	case models.ByEveryone:
+		return true
+	case models.ByMembers:
+		return role == models.RoleMember || role == models.RoleOrganiser
+	}
+	return role == models.RoleOrganiser
+}
+
 // GuestMay tells what a guest peer may send: what belongs to a membership or to its
 // Group, never correspondence of its own to our offices.
 func GuestMay(activity, object string, group bool) error {

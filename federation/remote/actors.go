@@ -55,9 +55,10 @@ type Actors struct {
 	now    func() time.Time
 	sign   func(ctx context.Context, host iri.Host) SignFunc
 
-	keys    *otter.Cache[iri.IRI, *Known]
-	tries   *otter.Cache[string, time.Time]
-	flights singleflight.Group
+	standings standings
+	keys      *otter.Cache[iri.IRI, *Known]
+	tries     *otter.Cache[string, time.Time]
+	flights   singleflight.Group
 }
 
 // NewActors returns a cache over the store. sign makes the instance actor's signature
@@ -69,8 +70,12 @@ func NewActors(store *models.Store, client *Client, rules iri.Rules, own iri.Hos
 	}
 }
 
-// Forget drops what is cached of keys, after a change of policy or of a key.
-func (a *Actors) Forget() { a.keys.InvalidateAll() }
+// Forget drops what is cached of keys and standings, after a change of policy or of a
+// key.
+func (a *Actors) Forget() {
+	a.keys.InvalidateAll()
+	a.standings.forget()
+}
 
 // Seen returns what is known of a key id without asking the network, or nil.
 func (a *Actors) Seen(ctx context.Context, keyID iri.IRI) (*Known, error) {
@@ -168,13 +173,14 @@ func (a *Actors) get(ctx context.Context, id iri.IRI) (*Document, error) {
 	return doc, err
 }
 
-// Get returns an actor, ours or remote, fetching a remote one that is unknown or stale.
+// Get returns an actor, ours or remote, fetching a remote one that is unknown or stale,
+// or whose name is unknown while its host may tell it.
 func (a *Actors) Get(ctx context.Context, id iri.IRI) (*models.Actor, error) {
 	row, err := models.ActorByIRI(ctx, a.store.R, id)
 	if err != nil && !models.NotFound(err) {
 		return nil, err
 	}
-	if err == nil && (row.Local || row.Inbox != "" && a.now().Sub(row.FetchedAt.Time()) < actorStale) {
+	if err == nil && (row.Local || row.Inbox != "" && a.now().Sub(row.FetchedAt.Time()) < actorStale && !a.nameless(ctx, row)) {
 		return row, nil
 	}
 	if id.Host() == a.own {
@@ -190,7 +196,7 @@ func (a *Actors) Get(ctx context.Context, id iri.IRI) (*models.Actor, error) {
 // Refresh fetches an actor now.
 func (a *Actors) Refresh(ctx context.Context, id iri.IRI) (*models.Actor, error) {
 	_, err, _ := a.flights.Do("actor "+string(id), func() (any, error) {
-		doc, err := a.get(ctx, id)
+		doc, err := a.profile(ctx, id)
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, his
 	if err != nil {
 		return err
 	}
-	listed := map[string]bool{}
+	listed, added := map[string]bool{}, false
 	for _, k := range keysOf(doc) {
 		listed[string(k.KeyID)+" "+k.Public] = true
 		var have *models.Key
@@ -42,7 +42,7 @@ func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, his
 		self := pinned && doc.ID == peer.InstanceActor && k.Public == peer.PinnedKey
 		if have != nil {
 			if have.State == models.KeyHeld && (endorsed || self) {
-				have.State = models.KeyActive
+				have.State, added = models.KeyActive, true
 				if err := models.SetKeyState(ctx, tx, have); err != nil {
 					return err
 				}
@@ -57,7 +57,7 @@ func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, his
 				return err
 			}
 		}
-		k.CreatedAt = now
+		k.CreatedAt, added = now, true
 		if err := models.InsertKey(ctx, tx, k); err != nil {
 			return err
 		}
@@ -67,7 +67,11 @@ func (a *Actors) learnKeys(ctx context.Context, tx bun.Tx, doc *vocab.Actor, his
 			}
 		}
 	}
-	return a.retire(ctx, tx, doc, known, listed, history, now)
+	changed, err := a.retire(ctx, tx, doc, known, listed, history, now)
+	if err == nil && len(known) > 0 && (changed || added) {
+		err = models.BumpEpoch(ctx, tx) // other processes know the actor too
+	}
+	return err
 }
 
 // repin follows a change of the instance key that its predecessor has endorsed.
@@ -83,8 +87,8 @@ func (a *Actors) repin(ctx context.Context, tx bun.Tx, peer *models.Peer, k *mod
 
 // retire ends the keys that the document no longer lists. The lifetime comes from the
 // verified key history; an RSA value replaced in place, or a key without an entry, ends
-// with the moment at which we saw it gone.
-func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known []*models.Key, listed map[string]bool, history []retired, now models.Time) error {
+// with the moment at which we saw it gone. It tells whether anything has changed.
+func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known []*models.Key, listed map[string]bool, history []retired, now models.Time) (changed bool, err error) {
 	full := len(doc.Multikeys) > 0 || doc.Inbox != ""
 	for _, h := range history {
 		found := false
@@ -99,8 +103,9 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 				r.State = models.KeyCompromised
 			}
 			if err := models.SetKeyState(ctx, tx, r); err != nil {
-				return err
+				return false, err
 			}
+			changed = true
 			listed[string(r.KeyID)+" "+r.Public] = true
 		}
 		if !found {
@@ -110,12 +115,13 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 				k.State = models.KeyCompromised
 			}
 			if err := models.InsertKey(ctx, tx, k); err != nil {
-				return err
+				return false, err
 			}
+			changed = true
 		}
 	}
 	if !full {
-		return nil
+		return changed, nil
 	}
 	for _, r := range known {
 		if r.State != models.KeyActive || listed[string(r.KeyID)+" "+r.Public] {
@@ -126,10 +132,11 @@ func (a *Actors) retire(ctx context.Context, tx bun.Tx, doc *vocab.Actor, known 
 		}
 		r.State, r.RevokedAt, r.RevocationReason = models.KeyRetired, now, unlisted
 		if err := models.SetKeyState(ctx, tx, r); err != nil {
-			return err
+			return false, err
 		}
+		changed = true
 	}
-	return nil
+	return changed, nil
 }
 
 // unlisted is why a key ended that its owner's document dropped without an entry in a

@@ -80,6 +80,35 @@ func (a *Actors) VerifyProof(ctx context.Context, doc []byte, owner iri.IRI, rec
 	return fault
 }
 
+// Recorded is the moment at which a Group's numbered announcement counts as having
+// recorded what it announces: what the Group says, but neither after it came here nor
+// before the entry that it follows, so that nobody can date it back along a chain that
+// is here. The word of a Group whose host no operator has compared keys with vouches for
+// nothing that lies before its arrival.
+func (a *Actors) Recorded(ctx context.Context, group iri.IRI, sequence int64, said, received time.Time) (time.Time, error) {
+	if said.After(received) {
+		return received, nil
+	}
+	peer, err := models.PeerByHost(ctx, a.store.R, group.Host())
+	if models.NotFound(err) || err == nil && peer.State != models.PeerAccredited {
+		return received, nil
+	}
+	if err != nil {
+		return received, err
+	}
+	before, err := models.LogBefore(ctx, a.store.R, group, sequence)
+	if err != nil {
+		return received, err
+	}
+	if before != nil && before.At.Time().After(said) {
+		said = before.At.Time()
+	}
+	if said.After(received) {
+		said = received
+	}
+	return said, nil
+}
+
 // checkLifetime holds a proof to the lifetime of the key that made it.
 func checkLifetime(c Candidate, created, recorded, now time.Time) error {
 	if created.After(now.Add(5 * time.Minute)) {

@@ -156,9 +156,9 @@ func (s *Server) profile(ctx context.Context, db bun.IDB, actor *models.Actor, d
 		if err != nil {
 			return err
 		}
-		if o.Post != "" {
-			d.Rows = []vocab.Row{{Name: "Post", Value: o.Post}}
-		}
+		d.Rows = []vocab.Row{{Name: vocab.RowCode, Value: o.Code}, {Name: vocab.RowPost, Value: o.Post}}
+	case models.TypeApplication:
+		d.Offices = s.officesID()
 	case models.TypeGroup:
 		d.Moderators = actor.IRI + "/moderators"
 		g, err := models.CommunityByIRI(ctx, db, actor.IRI)
@@ -176,9 +176,18 @@ func (s *Server) profile(ctx context.Context, db bun.IDB, actor *models.Actor, d
 
 // inbox hands what arrives for one of our actors to the box.
 func (s *Server) inbox(c *gin.Context) error {
+	path := c.Request.URL.Path
+	if a, ok := s.inboxes.Load(path); ok {
+		a := a.(*models.Actor)
+		s.Box.Post(c.Writer, c.Request, a.Inbox, a.IRI)
+		return nil
+	}
 	a, err := s.localActor(c, "/inbox")
 	if err != nil {
 		return err
+	}
+	if s.base(path) == a.IRI+"/inbox" {
+		s.inboxes.Store(path, a)
 	}
 	s.Box.Post(c.Writer, c.Request, a.Inbox, a.IRI)
 	return nil

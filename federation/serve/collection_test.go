@@ -45,7 +45,7 @@ func TestOutboxWithholds(t *testing.T) {
 		return fmt.Sprintf(`{"id":"%s/a/%d","type":"Announce","text":"announced"}`, group, n)
 	}
 	withheld := func(n int) string {
-		return fmt.Sprintf(`{"sequence":"%d","digest":"zQmdigest%d","withheld":true}`, n, n)
+		return fmt.Sprintf(`{"digest":"zQmdigest%d","sequence":"%d","withheld":true}`, n, n)
 	}
 	want := []string{withheld(1), announced(2), withheld(3), announced(4), withheld(5)}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -43,6 +43,10 @@ type Server struct {
 
 	mu     sync.Mutex
 	proven map[cached]proof // guarded by mu
+
+	// inboxes are those of our actors that were asked for, by path: they never change,
+	// and no actor of ours goes away.
+	inboxes sync.Map // string to *models.Actor
 }
 
 // Files holds attachments by digest ("zQm…"). It is asked for what a row says is here,
@@ -72,9 +76,13 @@ func (s *Server) Mount(r gin.IRouter) {
 			s.get(r, actor+"/outbox", activityJSON(s.plainOutbox))
 		}
 	}
+	s.get(r, "/actor/offices", activityJSON(s.offices))
+	s.get(r, "/actor/offices/first", activityJSON(s.officesPage))
+	s.get(r, "/actor/offices/after/:name", activityJSON(s.officesPage))
 	s.get(r, "/d/:id", activityJSON(s.dispatch))
 	s.get(r, "/d/:id/v/:n", activityJSON(s.dispatch))
 	s.get(r, "/c/:id", activityJSON(s.comment))
+	s.get(r, "/t/:id", activityJSON(s.thread))
 	s.get(r, "/a/:id", activityJSON(s.activity))
 	s.get(r, "/f/:digest", s.ownFile)
 

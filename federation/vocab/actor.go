@@ -26,6 +26,7 @@ type Actor struct {
 	Implements                []string
 	InstanceActor             iri.IRI // generator
 	KeyHistory                iri.IRI
+	Offices                   iri.IRI // of an instance actor: its directory
 	Ceiling                   Grade
 	Charter                   iri.IRI
 	CharterDigest             string
@@ -73,7 +74,7 @@ func ReadActor(n *Node, rules iri.Rules) (*Actor, error) {
 	a.ManuallyApprovesFollowers, _ = n.Get("manuallyApprovesFollowers").Bool()
 	r.actorKeys(n, a)
 	a.Implements, a.InstanceActor = r.implements(n)
-	a.KeyHistory = r.ref(n, "keyHistory", false)
+	a.KeyHistory, a.Offices = r.ref(n, "keyHistory", false), r.ref(n, "offices", false)
 	a.Ceiling, a.Charter, a.CharterDigest = r.grade(n, "ceiling"), r.ref(n, "charter", false), r.str(n, "charterDigest")
 	if a.Inbox == "" && len(a.RSA) == 0 && len(a.Multikeys) == 0 {
 		r.fail(CodeMissing, n, "neither an inbox nor a key")

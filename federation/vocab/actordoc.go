@@ -46,6 +46,7 @@ type ActorDoc struct {
 	RSA                        *RSAKey // nil until an actor first needs one
 	Multikeys                  []Multikey
 	KeyHistory                 iri.IRI
+	Offices                    iri.IRI // of an instance actor: its directory, for accredited peers
 	InstanceActor              iri.IRI // generator
 	Implements                 []string
 	Ceiling                    Grade   // of a Group
@@ -59,7 +60,7 @@ const actorContext = `["` + ContextAS2 + `","` + ContextSecurity + `","` + Conte
 	`{"manuallyApprovesFollowers":"as:manuallyApprovesFollowers","discoverable":"http://joinmastodon.org/ns#discoverable",` +
 	`"schema":"http://schema.org#","PropertyValue":"schema:PropertyValue","value":"schema:value",` +
 	`"implements":{"@id":"as:implements","@type":"@id"},` +
-	`"vls":"` + Namespace + `","keyHistory":{"@id":"vls:keyHistory","@type":"@id"},` +
+	`"vls":"` + Namespace + `","keyHistory":{"@id":"vls:keyHistory","@type":"@id"},"offices":{"@id":"vls:offices","@type":"@id"},` +
 	`"charter":{"@id":"vls:charter","@type":"@id"},"charterDigest":"vls:charterDigest","ceiling":"vls:ceiling",` +
 	`"scheme":"vls:scheme","level":"vls:level","rank":"vls:rank"}]`
 
@@ -68,11 +69,7 @@ func (d *ActorDoc) Full() []byte {
 	o := d.begin().Str("name", d.Name).Str("summary", d.Summary).IRI("url", d.URL)
 	d.addresses(o).IRI("outbox", d.Outbox).IRI("attributedTo", d.Moderators).
 		Bool("manuallyApprovesFollowers", d.ManuallyApprovesFollowers).Bool("discoverable", false)
-	var rows []*Obj
-	for _, row := range d.Rows {
-		rows = append(rows, New().Str("type", "PropertyValue").Str("name", row.Name).Str("value", row.Value))
-	}
-	o.Objs("attachment", rows).Obj("ceiling", d.Ceiling.obj()).
+	o.Objs("attachment", rowObjs(d.Rows)).IRI("offices", d.Offices).Obj("ceiling", d.Ceiling.obj()).
 		IRI("charter", d.Charter).Str("charterDigest", d.CharterDigest)
 	return d.keys(o).Bytes()
 }

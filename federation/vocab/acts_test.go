@@ -59,13 +59,13 @@ func TestFormB(t *testing.T) {
 	b := bulletin()
 	// PROTOCOL §4.3, member for member.
 	want := `{"@context":["https://www.w3.org/ns/activitystreams",{"sensitive":"as:sensitive"}],` +
-		`"id":"https://a.example/g/r7/b/118/create/01K","type":"Create","actor":"https://a.example/g/r7",` +
-		`"to":["https://a.example/g/r7/followers"],"published":"2026-09-01T08:00:04Z",` +
-		`"object":{"id":"https://a.example/g/r7/b/118","type":"Note",` +
-		`"attributedTo":"https://a.example/g/r7","to":["https://a.example/g/r7/followers"],` +
-		`"summary":"LIMITED · PARIS 2026/000118 · Consultations on water sharing","sensitive":true,` +
+		`"actor":"https://a.example/g/r7","id":"https://a.example/g/r7/b/118/create/01K",` +
+		`"object":{"attributedTo":"https://a.example/g/r7",` +
 		`"content":"<p>From: Embassy of B, Paris<br>Priority · reply by 20 Sept</p><p><a href=\"https://a.example/read/118\">Read the dispatch</a></p>",` +
-		`"url":"https://a.example/read/118","published":"2026-09-01T08:00:04Z"}}`
+		`"id":"https://a.example/g/r7/b/118","published":"2026-09-01T08:00:04Z","sensitive":true,` +
+		`"summary":"LIMITED · PARIS 2026/000118 · Consultations on water sharing",` +
+		`"to":["https://a.example/g/r7/followers"],"type":"Note","url":"https://a.example/read/118"},` +
+		`"published":"2026-09-01T08:00:04Z","to":["https://a.example/g/r7/followers"],"type":"Create"}`
 	if got := string(b.Create()); got != want {
 		t.Errorf("Form B\n got %s\nwant %s", got, want)
 	}
@@ -99,7 +99,7 @@ func TestMembershipActs(t *testing.T) {
 		GroupName: "Regional working group 7", Summary: "Please join us.",
 		Sponsor: "https://a.example/u/ambassador", Role: "member", EndTime: at("2027-01-01T00:00:00Z"),
 		HistoryFrom: at("2026-08-01T00:00:00Z"), Ceiling: Grade{"https://w3id.org/valise/marking/v1", "LIMITED", 3},
-		Charter: group + "/charter", CharterDigest: "zQmCharter"}
+		Charter: "# Purpose\n\nWater *and* peace.", CharterDigest: "zQmCharter"}
 	golden(t, "invite", invite.Encode())
 	a := parsed(t, invite.Encode())
 	if back, err := ParseInvite(a, production); err != nil || !reflect.DeepEqual(back, invite) {
@@ -216,8 +216,8 @@ func TestWithdrawalAndNotes(t *testing.T) {
 func TestEncoder(t *testing.T) {
 	got := string(New().Str("empty", "").Strs("none", nil).Objs("no", nil).Obj("nothing", New()).Raw("raw", nil).
 		Time("zero", time.Time{}).Decimal("d0", 0).Strs("one", []string{"x"}).Int("i", 0).Bool("b", false).
-		Str("s", "<&>\u2028\"\\\n\r\t\x01\x7f\xff\x00é").Raw("r", []byte(" [1 ] ")).Bytes())
-	want := `{"one":["x"],"i":0,"b":false,"s":"<&>` + "\u2028" + `\"\\\n\r\t\u0001` + "\x7f\uFFFD\uFFFDé" + `","r": [1 ] }`
+		Str("s", "<&>\u2028\"\\\b\f\n\r\t\x01\x1f\x7f\xff\x00é").Raw("r", []byte(" [1 ] ")).Bytes())
+	want := `{"b":false,"i":0,"one":["x"],"r": [1 ] ,"s":"<&>` + "\u2028" + `\"\\\b\f\n\r\t\u0001\u001f` + "\x7f\uFFFD\uFFFDé" + `"}`
 	if got != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}

@@ -27,10 +27,16 @@ func (c Collection) Encode() []byte {
 type Page struct {
 	ID, PartOf, Next, Prev iri.IRI
 	Items                  [][]byte // JSON
+	// Profiles says that the items are pieces of actor documents, with their context.
+	Profiles bool
 }
 
 func (p Page) Encode() []byte {
-	return New().Raw("@context", []byte(CTX)).IRI("id", p.ID).Str("type", "OrderedCollectionPage").
+	context := CTX
+	if p.Profiles {
+		context = actorContext
+	}
+	return New().Raw("@context", []byte(context)).IRI("id", p.ID).Str("type", "OrderedCollectionPage").
 		IRI("partOf", p.PartOf).IRI("next", p.Next).IRI("prev", p.Prev).Raws("orderedItems", p.Items).Bytes()
 }
 

@@ -40,7 +40,16 @@ type RefTag struct {
 	Name            string
 	Href            iri.IRI
 	DigestMultibase string
+	// Answers says that the dispatch answers what it refers to. An Article must not
+	// carry inReplyTo (PROTOCOL §4.3), so that the relation of the link says it.
+	Answers bool
 }
+
+// Relations of a RefTag.
+const (
+	relRelated   = "related"
+	relInReplyTo = "in-reply-to"
+)
 
 // Attachment is a file offered beside a document (FEP-1311). Size is in bytes.
 type Attachment struct {
@@ -136,7 +145,11 @@ func languageMap(m map[string]string) *Obj {
 func refTagObjs(tags []RefTag) []*Obj {
 	var list []*Obj
 	for _, t := range tags {
-		list = append(list, New().Str("type", "Link").Str("rel", "related").Str("name", t.Name).
+		rel := relRelated
+		if t.Answers {
+			rel = relInReplyTo
+		}
+		list = append(list, New().Str("type", "Link").Str("rel", rel).Str("name", t.Name).
 			Str("mediaType", mediaAS2).IRI("href", t.Href).Str("digestMultibase", t.DigestMultibase))
 	}
 	return list
@@ -188,8 +201,12 @@ func ParseDispatch(n *Node, rules iri.Rules) (*Dispatch, error) {
 	d.Published, d.Updated = r.time(n, "published"), r.time(n, "updated")
 	for tag := range n.Get("tag").Each() {
 		if TypeOf(tag) == "Link" {
-			d.RefTags = append(d.RefTags, RefTag{Name: r.str(tag, "name"), Href: r.id(tag, "href"),
-				DigestMultibase: r.str(tag, "digestMultibase")})
+			t := RefTag{Name: r.str(tag, "name"), Href: r.id(tag, "href"), DigestMultibase: r.str(tag, "digestMultibase")}
+			for rel := range tag.Get("rel").Each() {
+				s, _ := rel.Str()
+				t.Answers = t.Answers || s == relInReplyTo
+			}
+			d.RefTags = append(d.RefTags, t)
 		}
 	}
 	d.Attachments = r.attachments(n)

@@ -1,6 +1,7 @@
 package vocab
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,25 +10,56 @@ import (
 	"valise/models/iri"
 )
 
-// Obj writes one JSON object, its members in the order of the calls. It never
-// writes null, an empty array or an empty string: a member without a value is
-// left out (PROTOCOL §3.2). Bytes given to Raw stay as they are.
-type Obj struct{ b []byte }
+// Obj writes one JSON object, its members sorted as JCS sorts them (RFC 8785): what it
+// is given in canonical form stays in it, so that a proof or digest needs no other
+// form of the bytes. Names are ASCII, and each is written once. It never writes null,
+// an empty array or an empty string: a member without a value is left out (PROTOCOL
+// §3.2). Bytes given to Raw stay as they are.
+type Obj struct {
+	b       []byte // each member with the comma or brace before it
+	members []memberAt
+}
+
+// memberAt is where one member begins in the bytes of its Obj.
+type memberAt struct {
+	name  string
+	start int
+}
 
 // New begins an object.
-func New() *Obj { return &Obj{b: make([]byte, 0, 512)} }
+func New() *Obj { return &Obj{b: make([]byte, 0, 512), members: make([]memberAt, 0, 16)} }
 
 // Bytes ends the object. The Obj must not be used afterwards.
 func (o *Obj) Bytes() []byte {
 	if len(o.b) == 0 {
 		return []byte("{}")
 	}
-	return append(o.b, '}')
+	if slices.IsSortedFunc(o.members, byName) {
+		return append(o.b, '}')
+	}
+	ends := make(map[int]int, len(o.members)) // of the members, by where they begin
+	for i, m := range o.members {
+		ends[m.start] = len(o.b)
+		if i > 0 {
+			ends[o.members[i-1].start] = m.start
+		}
+	}
+	slices.SortFunc(o.members, byName)
+	out := make([]byte, 0, len(o.b)+1)
+	for _, m := range o.members {
+		out = append(out, o.b[m.start:ends[m.start]]...)
+		out[len(out)-(ends[m.start]-m.start)] = ','
+	}
+	out[0] = '{'
+	return append(out, '}')
 }
+
+func byName(a, b memberAt) int { return strings.Compare(a.name, b.name) }
 
 func (o *Obj) empty() bool { return o == nil || len(o.b) == 0 }
 
 func (o *Obj) key(key string) {
+	o.members = append(o.members, memberAt{key, len(o.b)})
 	if len(o.b) == 0 {
 		o.b = append(o.b, '{')
 	} else {
@@ -164,7 +196,7 @@ func AppendMember(doc []byte, key string, json []byte) []byte {
 }
 
 // appendString writes s as a JSON string with the escapes that RFC 8259
-// demands and no others. Invalid UTF-8 and NUL, which ParseJSON would refuse,
+// demands and no others, each in the form of RFC 8785. Invalid UTF-8 and NUL, which ParseJSON would refuse,
 // become U+FFFD.
 func appendString(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
@@ -191,6 +223,10 @@ func appendString(b []byte, s string) []byte {
 			b = append(b, "\uFFFD"...)
 		case '"', '\\':
 			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
 		case '\n':
 			b = append(b, `\n`...)
 		case '\r':

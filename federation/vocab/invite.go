@@ -19,7 +19,7 @@ type Invite struct {
 	EndTime       time.Time
 	HistoryFrom   time.Time
 	Ceiling       Grade
-	Charter       iri.IRI
+	Charter       string // the charter's Markdown source; CharterDigest is of its bytes
 	CharterDigest string
 	Summary       string // the sponsor's words, plain text
 }
@@ -29,7 +29,31 @@ func (i Invite) Encode() []byte {
 		IRI("object", i.Invitee).IRI("target", i.Group).
 		IRI("sponsor", i.Sponsor).Str("role", i.Role).Time("endTime", i.EndTime).
 		Time("historyFrom", i.HistoryFrom).Obj("ceiling", i.Ceiling.obj()).
-		IRI("charter", i.Charter).Str("charterDigest", i.CharterDigest).Bytes()
+		Obj("charter", charterObj(i.Charter)).Str("charterDigest", i.CharterDigest).Bytes()
+}
+
+const mediaMarkdown = "text/markdown"
+
+// charterObj is the charter as an object without an id: it is read with the Invite and
+// fetched from nowhere.
+func charterObj(source string) *Obj {
+	if source == "" {
+		return nil
+	}
+	return New().Str("type", "Article").Str("mediaType", mediaMarkdown).Str("content", source)
+}
+
+// charter reads the source of an embedded charter. One that is named by an address
+// alone reads as "".
+func (r *reader) charter(n *Node) string {
+	c := n.Get("charter")
+	if c.Kind() != Object || c.Get("content") == nil {
+		return ""
+	}
+	if m := r.str(c, "mediaType"); m != mediaMarkdown {
+		r.fail(CodeInvalidValue, c, "the charter is %s, not %s", excerpt(m), mediaMarkdown)
+	}
+	return r.str(c, "content")
 }
 
 // ParseInvite reads an Invite, which must name its target.
@@ -40,7 +64,7 @@ func ParseInvite(a *Activity, rules iri.Rules) (Invite, error) {
 		GroupName: r.str(n, "name"), Summary: r.str(n, "summary"),
 		Sponsor: r.ref(n, "sponsor", false), Role: r.str(n, "role"), EndTime: r.time(n, "endTime"),
 		HistoryFrom: r.time(n, "historyFrom"), Ceiling: r.grade(n, "ceiling"),
-		Charter: r.ref(n, "charter", false), CharterDigest: r.str(n, "charterDigest")}
+		Charter: r.charter(n), CharterDigest: r.str(n, "charterDigest")}
 	if a.Type != "Invite" {
 		r.fail(CodeInvalidValue, n, "%s is no Invite", a.Type)
 	}

@@ -17,6 +17,7 @@ type Tombstone struct {
 	ID           iri.IRI
 	FormerType   string
 	Deleted      time.Time
+	Context      iri.IRI // of what was deleted: it keeps its place in the conversation
 	Disposition  string  // Withdrawn, Superseded or empty
 	SupersededBy iri.IRI // the dispatch that takes its place
 }
@@ -30,7 +31,7 @@ func (t Tombstone) EncodePlain() []byte {
 }
 
 func (t Tombstone) obj(o *Obj) *Obj {
-	return o.IRI("id", t.ID).Str("type", "Tombstone").Str("formerType", t.FormerType).
+	return o.IRI("id", t.ID).Str("type", "Tombstone").Str("formerType", t.FormerType).IRI("context", t.Context).
 		Time("deleted", t.Deleted).Str("disposition", t.Disposition).IRI("supersededBy", t.SupersededBy)
 }
 

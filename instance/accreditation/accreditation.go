@@ -213,7 +213,8 @@ func (s *Accreditation) Refuse(ctx context.Context, by, hostname, reason string)
 	return s.move(ctx, by, hostname, "refused", reason, models.PeerRefused, models.PeerProposed)
 }
 
-// Suspend stops a peer: nothing of it is accepted, nothing goes to it.
+// Suspend stops a peer: nothing of it is accepted, nothing goes to it. Dispatches on the
+// way there are held back, and sent on after Resume (Dispatches.Revive).
 func (s *Accreditation) Suspend(ctx context.Context, by, hostname, reason string) error {
 	return s.move(ctx, by, hostname, "suspended", reason, models.PeerSuspended, models.PeerAccredited, models.PeerGuest)
 }
@@ -249,6 +250,13 @@ func (s *Accreditation) move(ctx context.Context, by, hostname, act, reason, to 
 		peer.State, peer.Reason, peer.UpdatedAt = to, reason, models.At(s.Now())
 		if err := models.SavePeer(ctx, tx, peer); err != nil {
 			return err
+		}
+		if to == models.PeerSuspended {
+			// What is on the way is looked at now, and its office told, whatever the host's
+			// back-off says.
+			if err := models.WakeHost(ctx, tx, host, models.At(s.Now())); err != nil {
+				return err
+			}
 		}
 		if to == models.PeerRefused && !peer.ProposedByUs {
 			actor, err := models.ActorByIRI(ctx, tx, peer.InstanceActor)

@@ -67,31 +67,32 @@ func (s *Communities) ReceiveAnnounce(ctx context.Context, tx bun.Tx, a *inbox.A
 		}
 		return &policy.Refusal{Code: "not-member", Detail: "nobody here is a member of " + c.Name + " any more"}
 	}
-	if err := s.follow(ctx, tx, a, c, sequence, previous, in.ObjectID); err != nil {
+	e, err := s.follow(ctx, tx, a, c, sequence, previous, in.ObjectID)
+	if err != nil {
 		return err
-	}
-	distributed := models.At(a.Activity.Published)
-	if distributed == 0 || distributed > now {
-		distributed = now
 	}
 	switch {
 	case in.Type == "Create" && in.ObjectType == "Note":
-		return s.keepComment(ctx, tx, c, in, distributed)
+		return s.keepComment(ctx, tx, a, c, in, members, e)
 	case in.ObjectType == "Article" && (in.Type == "Create" || in.Type == "Update"):
-		return s.keepDispatch(ctx, tx, a, c, in, members, distributed, now)
+		return s.keepDispatch(ctx, tx, a, c, in, members, e)
 	case in.Type == "Delete":
 		return s.keepDeletion(ctx, tx, a, c, in)
 	}
 	return &policy.Refusal{Code: "unknown-kind", Detail: fmt.Sprintf("an announced %s of %s", in.Type, in.ObjectType)}
 }
 
-func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity, members []*models.Member, distributed, now models.Time) error {
+func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity, members []*models.Member, e *models.LogEntry) error {
+	now, distributed := models.At(a.Now), min(e.At, models.At(a.Now))
 	r, err := s.Dispatches.Read(in.Object)
 	if err != nil {
 		return err
 	}
 	if r.Wire.Audience != c.IRI {
 		return &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s was distributed in %s but names another audience", r.Wire.ID, c.IRI)}
+	}
+	if above(members, r.Rank) {
+		return s.withhold(ctx, tx, a, c, e, r.Rank)
 	}
 	fresh, err := s.Dispatches.Keep(ctx, tx, a, r, in.ID, c.IRI, distributed)
 	if errors.Is(err, dispatches.ErrWithdrawn) {
@@ -118,6 +119,23 @@ func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		Dispatch: r.Wire.ID, Version: r.Wire.Version, Activity: in.ID, Digest: r.Digest})
 }
 
+// above tells whether a marking is above the ceiling of everybody here.
+func above(members []*models.Member, rank int64) bool {
+	return !slices.ContainsFunc(members, func(m *models.Member) bool { return m.Ceiling >= rank })
+}
+
+// withhold keeps of an announcement that nobody here may have what an outbox would have
+// shown of it, number and digest, and none of its text. The operator is told: its Group
+// should not have sent it.
+func (s *Communities) withhold(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, e *models.LogEntry, rank int64) error {
+	s.Log.Warn("withheld: above the ceiling of every member here", "rule", "above-ceiling", "activity", a.Activity.ID, "community", c.IRI, "sequence", e.Sequence)
+	if err := models.EraseArrivalBody(ctx, tx, a.Row.ID); err != nil {
+		return err
+	}
+	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "text above a ceiling", Subject: string(a.Activity.ID), CreatedAt: models.At(a.Now),
+		Detail: fmt.Sprintf("%s sent what is marked %s, above the ceiling of every member here; its text was erased. Tell the operator of %s", c.IRI, s.Guard.Name(rank), c.IRI.Host())})
+}
+
 func (s *Communities) keepDeletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity) error {
 	if comment, err := models.CommentByIRI(ctx, tx, in.ObjectID); err == nil {
 		if comment.Author != in.Actor && c.IRI != in.Actor {
@@ -136,19 +154,62 @@ func (s *Communities) keepDeletion(ctx context.Context, tx bun.Tx, a *inbox.Arri
 	return s.Dispatches.ErasedReceipt(ctx, tx, d, c.IRI, c.IRI)
 }
 
+// grain is by how much the time of an announcement may lie before that of the one before
+// it: times on the wire have whole seconds (PROTOCOL §3.2).
+const grain = time.Second
+
+// dated holds the time of an announcement to its place in the chain: times rise, and none
+// lies ahead of its arrival by more than clocks may differ (PROTOCOL §2). It returns the
+// time that counts.
+func (s *Communities) dated(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, sequence int64) (models.Time, error) {
+	at := models.At(a.Activity.Published)
+	wrong := func(format string, args ...any) error {
+		return &policy.Refusal{Code: "wrong-time", Detail: fmt.Sprintf("number %d of %s ", sequence, c.IRI) + fmt.Sprintf(format, args...)}
+	}
+	if at == 0 {
+		return 0, wrong("says not when it was announced")
+	}
+	if at > a.Row.ReceivedAt.Add(s.Window) {
+		return 0, wrong("is dated %s, after it came here", a.Activity.Published.Format(time.RFC3339))
+	}
+	before, err := models.LogBefore(ctx, tx, c.IRI, sequence)
+	if err != nil {
+		return 0, err
+	}
+	after, err := models.LogAfter(ctx, tx, c.IRI, sequence)
+	if err != nil {
+		return 0, err
+	}
+	if after != nil && at > after.At.Add(grain) {
+		return 0, wrong("is dated after number %d", after.Sequence)
+	}
+	if before != nil && at.Add(grain) < before.At {
+		return 0, wrong("is dated before number %d", before.Sequence)
+	}
+	if before != nil {
+		at = max(at, before.At)
+	}
+	return at, nil
+}
+
 // follow puts an announcement at its place. The same number with other bytes, or a
-// chain that does not fit, is an alarm; a gap is repaired soon, by one read.
-func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, sequence int64, previous string, object iri.IRI) error {
+// chain or times that do not fit, is an alarm; a gap is repaired soon, by one read.
+func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, sequence int64, previous string, object iri.IRI) (*models.LogEntry, error) {
 	digest, err := sign.ObjectDigest(a.Activity.Raw)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	other, err := models.UpsertLogEntry(ctx, tx, &models.LogEntry{Community: c.IRI, Sequence: sequence, Activity: a.Activity.ID, Digest: digest, Previous: previous, ObjectID: object, At: models.At(a.Now)})
+	at, wrong := s.dated(ctx, tx, a, c, sequence)
+	if wrong != nil && !asRefusal(wrong, new(*policy.Refusal)) {
+		return nil, wrong
+	}
+	entry := &models.LogEntry{Community: c.IRI, Sequence: sequence, Activity: a.Activity.ID, Digest: digest, Previous: previous, ObjectID: object, At: at}
+	other, err := models.UpsertLogEntry(ctx, tx, entry)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if other {
-		return &policy.Refusal{Code: "sequence-conflict", Detail: fmt.Sprintf("number %d of %s was another announcement before", sequence, c.IRI)}
+		return nil, &policy.Refusal{Code: "sequence-conflict", Detail: fmt.Sprintf("number %d of %s was another announcement before", sequence, c.IRI)}
 	}
 	for _, neighbour := range []int64{sequence - 1, sequence + 1} {
 		e, err := models.LogEntryAt(ctx, tx, c.IRI, neighbour)
@@ -156,16 +217,19 @@ func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if neighbour < sequence && previous != e.Digest || neighbour > sequence && e.Previous != "" && e.Previous != digest {
-			return &policy.Refusal{Code: "broken-chain", Detail: fmt.Sprintf("number %d of %s does not follow from the one before it", max(sequence, neighbour), c.IRI)}
+			return nil, &policy.Refusal{Code: "broken-chain", Detail: fmt.Sprintf("number %d of %s does not follow from the one before it", max(sequence, neighbour), c.IRI)}
 		}
+	}
+	if wrong != nil {
+		return nil, wrong
 	}
 	if c.RepairAt != 0 {
 		gap, err := models.FirstGap(ctx, tx, c.IRI)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if gap == 0 {
 			c.RepairAt = 0 // closed: the next one is asked about at once
@@ -177,7 +241,7 @@ func (s *Communities) follow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c
 	if sequence > c.Sequence {
 		c.Sequence, c.Chain = sequence, digest
 	}
-	return models.SaveCommunity(ctx, tx, c)
+	return entry, models.SaveCommunity(ctx, tx, c)
 }
 
 // repairEvery bounds how often a gap is asked about (PROTOCOL §4.3).
@@ -248,6 +312,6 @@ func (s *Communities) keepWithheld(ctx context.Context, c *models.Community, ite
 		return &policy.Refusal{Code: "malformed", Detail: "a withheld entry without a number"}
 	}
 	digest, _ := item.Get("digest").Str()
-	_, err := models.UpsertLogEntry(ctx, s.Store.W, &models.LogEntry{Community: c.IRI, Sequence: sequence, Digest: digest, Withheld: true, At: s.now()})
+	_, err := models.UpsertLogEntry(ctx, s.Store.W, &models.LogEntry{Community: c.IRI, Sequence: sequence, Digest: digest, Withheld: true})
 	return err
 }

@@ -40,6 +40,10 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 	if err != nil {
 		return err
 	}
+	lane, err := s.lane(ctx, tx, it)
+	if err != nil {
+		return err
+	}
 	done := map[iri.IRI]bool{}
 	for _, seat := range seats {
 		r := addInbox(nil, seat)[0]
@@ -61,7 +65,7 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 		for _, kind := range steps(it.kind, r.Inbox, seat.Host, sent) {
 			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, 1+count(sent, kind, r.Inbox)), time.Time{}
 			p := outbox.Publication{ID: b.ActivityID, Actor: c.IRI, Type: kind, ObjectID: it.object, ObjectVersion: it.version, Plain: true, Purpose: it.purpose,
-				Community: c.IRI, Lane: string(it.lane()), Precedence: it.precedence, To: []outbox.Recipient{r}}
+				Community: c.IRI, Lane: string(lane), Precedence: it.precedence, To: []outbox.Recipient{r}}
 			if kind == "Update" {
 				// Later than the first time even within its second, else no edit is shown.
 				b.Updated = max(now, row.PublishedAt.Add(time.Second)).Time().Truncate(time.Second)
@@ -79,12 +83,19 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 }
 
 // lane puts what answers a dispatch behind it: GoToSocial hides an answer that comes
-// before what it answers.
-func (it item) lane() iri.IRI {
-	if it.comment != nil && it.comment.Dispatch != "" {
-		return it.comment.Dispatch
+// before what it answers. A conversation has one lane.
+func (s *Communities) lane(ctx context.Context, tx bun.Tx, it item) (iri.IRI, error) {
+	switch {
+	case it.comment != nil && it.comment.Dispatch != "":
+		d, err := models.DispatchByIRI(ctx, tx, it.comment.Dispatch)
+		if models.NotFound(err) {
+			return it.comment.Dispatch, nil
+		}
+		return cmp.Or(d.Context, d.IRI), err
+	case it.received != nil:
+		return cmp.Or(it.received.Wire.Context, it.object), nil
 	}
-	return it.object
+	return it.object, nil
 }
 
 // activityID names the n-th activity of a kind about a bulletin at one inbox. It is
@@ -140,12 +151,20 @@ func mixedHosts(seats []models.Seat) map[iri.Host]bool {
 
 // render writes the item as one server gets it.
 func (s *Communities) render(ctx context.Context, tx bun.Tx, c *models.Community, it item, row *models.Bulletin, mixed bool) (*vocab.Bulletin, error) {
+	var err error
 	b := &vocab.Bulletin{ID: row.IRI, Group: c.IRI, To: []iri.IRI{c.IRI + "/followers"}, Published: row.PublishedAt.Time()}
 	inline := c.Rendering == models.RenderInline && it.rank <= s.Guard.Lowest() && !mixed
 	if it.comment != nil {
 		return b, s.renderComment(ctx, tx, b, it.comment, row.Host, inline)
 	}
 	w := it.received.Wire
+	for _, t := range w.RefTags {
+		if t.Answers && b.InReplyTo == "" {
+			if b.InReplyTo, err = s.parent(ctx, tx, t.Href, row.Host); err != nil {
+				return nil, err
+			}
+		}
+	}
 	// GoToSocial flattens tables: who is sent one reads it on the page.
 	inline = inline && !strings.Contains(w.Content, "<table")
 	head := []string{it.received.Marking, w.ReferenceNumber}
@@ -180,7 +199,7 @@ func (s *Communities) called(ctx context.Context, tx bun.Tx, actor iri.IRI) stri
 
 // renderComment writes a comment; the parent is named only where it went to that
 // server, else GoToSocial would hide it.
-func (s *Communities) renderComment(ctx context.Context, tx bun.Tx, b *vocab.Bulletin, comment *models.Comment, host iri.Host, inline bool) error {
+func (s *Communities) renderComment(ctx context.Context, tx bun.Tx, b *vocab.Bulletin, comment *models.Comment, host iri.Host, inline bool) (err error) {
 	name := html.EscapeString(s.called(ctx, tx, by(comment)))
 	b.Content = "<p>" + name + " comments.</p>"
 	if inline && !strings.Contains(comment.Content, "<table") {
@@ -189,13 +208,19 @@ func (s *Communities) renderComment(ctx context.Context, tx bun.Tx, b *vocab.Bul
 	if comment.Dispatch == "" {
 		return nil
 	}
-	parents, err := models.BulletinsOf(ctx, tx, comment.Dispatch)
-	for _, p := range parents {
+	b.InReplyTo, err = s.parent(ctx, tx, comment.Dispatch, host)
+	return err
+}
+
+// parent is the post about an object that went to a server, "" where none did.
+func (s *Communities) parent(ctx context.Context, tx bun.Tx, object iri.IRI, host iri.Host) (iri.IRI, error) {
+	posts, err := models.BulletinsOf(ctx, tx, object)
+	for _, p := range posts {
 		if p.Host == host && p.State == "sent" {
-			b.InReplyTo = p.IRI
+			return p.IRI, nil
 		}
 	}
-	return err
+	return "", err
 }
 
 // by is who wrote a comment, whoever vouches for it.

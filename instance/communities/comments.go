@@ -38,7 +38,7 @@ func (s *Communities) Comment(ctx context.Context, person, community, dispatch i
 	if !ok {
 		return nil, dispatches.NotFound("community")
 	}
-	rank := s.Guard.Lowest()
+	rank, conversation := s.Guard.Lowest(), iri.IRI("")
 	if dispatch != "" {
 		v, err := s.Dispatches.Show(ctx, person, string(dispatch))
 		if err != nil {
@@ -47,7 +47,7 @@ func (s *Communities) Comment(ctx context.Context, person, community, dispatch i
 		if v.Dispatch.Community != community {
 			return nil, invalid("%s was not distributed in %s", v.Dispatch.Reference, community)
 		}
-		dispatch, rank = v.Dispatch.IRI, v.Dispatch.MarkingRank
+		dispatch, rank, conversation = v.Dispatch.IRI, v.Dispatch.MarkingRank, v.Dispatch.Context
 	}
 	group, err := s.Actors.Get(ctx, community)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *Communities) Comment(ctx context.Context, person, community, dispatch i
 		return nil, err
 	}
 	now := s.Now().UTC().Truncate(time.Second)
-	note := vocab.Note{ID: id, AttributedTo: person, To: []iri.IRI{community, community + "/followers"}, Audience: community, Content: content, Published: now, InReplyTo: dispatch, Marking: s.grade(rank)}
+	note := vocab.Note{ID: id, AttributedTo: person, To: []iri.IRI{community, community + "/followers"}, Audience: community, Content: content, Published: now, Context: conversation, InReplyTo: dispatch, Marking: s.grade(rank)}
 	row := &models.Comment{IRI: id, Community: community, Dispatch: dispatch, Author: person, Content: content, MarkingRank: rank, State: "shown", PublishedAt: models.At(now), DistributedAt: models.At(now)}
 	err = s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		m, err := models.MemberOf(ctx, tx, community, person)
@@ -109,7 +109,7 @@ func (s *Communities) comment(ctx context.Context, tx bun.Tx, a *inbox.Arrival, 
 	if err != nil {
 		return err
 	}
-	if !may(c.Commenting, m.Role) {
+	if !policy.Admits(c.Commenting, m.Role) {
 		return &policy.Refusal{Code: "may-not-comment", Status: 403, Detail: "commenting is for " + c.Commenting}
 	}
 	if len(n.Content) > 4*maxComment {
@@ -213,7 +213,7 @@ func (s *Communities) publicReply(ctx context.Context, tx bun.Tx, a *inbox.Arriv
 }
 
 // keepComment keeps a comment that the Group announced.
-func (s *Communities) keepComment(ctx context.Context, tx bun.Tx, c *models.Community, in *vocab.Activity, distributed models.Time) error {
+func (s *Communities) keepComment(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity, members []*models.Member, e *models.LogEntry) error {
 	n, err := vocab.ParseNote(in.Object, s.Rules)
 	if err != nil {
 		return err
@@ -230,8 +230,11 @@ func (s *Communities) keepComment(ctx context.Context, tx bun.Tx, c *models.Comm
 	if n.AttestedFor != "" && n.AttributedTo != c.IRI {
 		return &policy.Refusal{Code: "foreign-attestation", Detail: "only the Group attests for a guest"}
 	}
+	if above(members, rank) {
+		return s.withhold(ctx, tx, a, c, e, rank)
+	}
 	row := &models.Comment{IRI: n.ID, Community: c.IRI, Dispatch: n.InReplyTo, Author: n.AttributedTo, AttestedFor: n.AttestedFor, Content: dispatches.Sanitise(n.Content), Document: in.Object.Raw(),
-		MarkingRank: rank, State: "shown", PublishedAt: models.At(n.Published), DistributedAt: distributed}
+		MarkingRank: rank, State: "shown", PublishedAt: models.At(n.Published), DistributedAt: min(e.At, models.At(a.Now))}
 	_, err = models.InsertComment(ctx, tx, row)
 	return err
 }

@@ -42,6 +42,8 @@ type Communities struct {
 	Rand       io.Reader
 	Log        *slog.Logger
 	Now        func() time.Time
+	// Window is by how much the clock of a Group's host may be ahead of ours.
+	Window time.Duration
 	// Changed is called when a peer's standing was changed; it must not block.
 	Changed func()
 	// SignGet signs a fetch for an actor of ours, for the repair of gaps.
@@ -62,12 +64,13 @@ type Opening struct {
 	Ceiling         string
 	Posting         string // models.By…
 	Commenting      string
-	Rendering       string // models.Render…
+	Rendering       string // models.Render…; whatever it says, text leaves at the lowest marking alone
 	HistoryDays     int64
 	SubjectInNotice bool
 }
 
-// defaults fill what was left open, with the closed choice.
+// defaults fill what was left open, with the closed choice: the text of a bulletin leaves
+// at the lowest marking alone, and above it a notice does (PROTOCOL §4.3).
 func (o *Opening) defaults() {
 	set := func(s *string, v string) {
 		if *s == "" {
@@ -77,7 +80,7 @@ func (o *Opening) defaults() {
 	set(&o.Kind, "transverse")
 	set(&o.Posting, models.ByMembers)
 	set(&o.Commenting, models.ByEveryone)
-	set(&o.Rendering, models.RenderNotice)
+	set(&o.Rendering, models.RenderInline)
 }
 
 func (s *Communities) check(o *Opening) (ceiling int64, err error) {
@@ -92,8 +95,9 @@ func (s *Communities) check(o *Opening) (ceiling int64, err error) {
 		return 0, invalid("rendering is %q or %q, not %q", models.RenderNotice, models.RenderInline, o.Rendering)
 	case o.HistoryDays < 0 || o.HistoryDays > 36500:
 		return 0, invalid("a history window has 0 to 36500 days")
-	case strings.TrimSpace(o.Charter) == "" || len(o.Charter) > 64<<10:
-		return 0, invalid("a community needs a charter of at most 64 KiB: its purpose, who is in it, what they may do with what they read")
+	}
+	if err := checkCharter(o.Charter); err != nil {
+		return 0, err
 	}
 	return s.ceiling(o.Ceiling)
 }
@@ -197,7 +201,7 @@ func (s *Communities) SetCeiling(ctx context.Context, person, community iri.IRI,
 // View is a community as a person may see it; members and invitations only for its
 // members.
 type View struct {
-	Community   *models.Community
+	Community   *models.Community // with its charter in Markdown, also where another instance runs it
 	Members     []*models.Member
 	Invitations []*models.Invitation
 }

@@ -46,7 +46,7 @@ func (s *Communities) post(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *
 	if err != nil {
 		return err
 	}
-	if !may(c.Posting, m.Role) {
+	if !policy.Admits(c.Posting, m.Role) {
 		return &policy.Refusal{Code: "may-not-post", Status: 403, Detail: fmt.Sprintf("%s is %s of %s; posting is for %s", act.Actor, m.Role, c.Name, c.Posting)}
 	}
 	r, err := s.Dispatches.Read(act.Object)
@@ -177,6 +177,14 @@ type item struct {
 // and sends it: Form A to instances that understand it, Form B to all others. Nothing
 // goes to members whose ceiling is below it.
 func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Community, it item, now models.Time) error {
+	// Times rise along the chain, whatever the clocks of our processes say.
+	last, err := models.LogBefore(ctx, tx, c.IRI, c.Sequence+1)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		now = max(now, last.At)
+	}
 	c.Sequence++
 	it.sequence = c.Sequence
 	id := c.IRI + iri.IRI(fmt.Sprintf("/a/%d", c.Sequence))
@@ -186,8 +194,7 @@ func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Communi
 	}
 	doc := vocab.Announce{Envelope: vocab.Envelope{ID: id, Actor: c.IRI, To: []iri.IRI{c.IRI, c.IRI + "/followers"}, Published: now.Time().Truncate(time.Second)},
 		Sequence: c.Sequence, PreviousDigest: c.Chain, Salt: base64.RawURLEncoding.EncodeToString(salt), Object: it.inner}.Encode()
-	doc, err := s.Keys.Prove(ctx, tx, c.IRI, doc, s.Now())
-	if err != nil {
+	if doc, err = s.Keys.Prove(ctx, tx, c.IRI, doc, s.Now()); err != nil {
 		return err
 	}
 	digest, err := sign.ObjectDigest(doc)

@@ -13,6 +13,7 @@ import (
 	"valise/federation/sign"
 	"valise/federation/vocab"
 	"valise/instance/audit"
+	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -24,8 +25,11 @@ type Invitation struct {
 	Ceiling     string
 	Ends        time.Time // end of the membership; zero: without term
 	HistoryDays int64     // -1: the community's window
-	Words       string
+	Words       string    // plain text, at most maxWords bytes
 }
+
+// maxWords bounds what an organiser writes with an invitation, in bytes.
+const maxWords = 2000
 
 // openFor is how long an invitation waits for its answer.
 const openFor = 30 * 24 * time.Hour
@@ -41,6 +45,9 @@ func (s *Communities) Invite(ctx context.Context, person, community iri.IRI, i I
 	}
 	if !i.Ends.IsZero() && !i.Ends.After(s.Now()) {
 		return nil, invalid("the term %s has ended already", i.Ends.Format(time.DateOnly))
+	}
+	if why := dispatches.Unfit(i.Words); why != "" || len(i.Words) > maxWords {
+		return nil, invalid("write at most %d bytes of plain text with an invitation, not %d %s", maxWords, len(i.Words), why)
 	}
 	invitee, err := s.invitee(ctx, i.Who)
 	if err != nil {
@@ -178,7 +185,10 @@ func (s *Communities) sendInvitation(ctx context.Context, tx bun.Tx, c *models.C
 	p := outbox.Publication{ID: row.IRI, Actor: c.IRI, Type: "Invite", ObjectID: row.IRI, Purpose: models.PurposeControl, Precedence: 80, To: outbox.Direct(to)}
 	if to.Local || to.OwnSoftware {
 		p.Bytes = vocab.Invite{Envelope: envelope, Invitee: to.IRI, Group: c.IRI, GroupName: c.Name, Sponsor: row.Sponsor, Role: row.Role, EndTime: i.Ends, HistoryFrom: window,
-			Ceiling: s.grade(row.Ceiling), CharterDigest: c.CharterDigest, Summary: i.Words}.Encode()
+			Ceiling: s.grade(row.Ceiling), Charter: c.Charter, CharterDigest: c.CharterDigest, Summary: i.Words}.Encode()
+		if len(p.Bytes) > maxInvite {
+			return invalid("the invitation has %d bytes with the charter, more than the %d that an instance takes of another that it does not know: write fewer words with it", len(p.Bytes), maxInvite)
+		}
 		_, err := s.Out.Publish(ctx, tx, p)
 		return err
 	}
@@ -191,7 +201,12 @@ func (s *Communities) sendInvitation(ctx context.Context, tx bun.Tx, c *models.C
 	if i.Words != "" {
 		words = i.Words + "\n\n" + words
 	}
-	return s.note(ctx, tx, c, to, words, row.IRI)
+	// She reads the charter before she answers; her server shows nothing else of ours.
+	charter, err := RenderCharter(c.Charter)
+	if err != nil {
+		return err
+	}
+	return s.noteHTML(ctx, tx, c, to, words, charter, row.IRI)
 }
 
 // Revoke takes an unused invitation back.
@@ -233,6 +248,9 @@ func (s *Communities) ReceiveInvite(ctx context.Context, tx bun.Tx, actor iri.IR
 	}
 	_, rank, err := s.Guard.Read(in.Ceiling.Scheme, in.Ceiling.Level, int64(in.Ceiling.Rank))
 	if err != nil {
+		return err
+	}
+	if err := fits(in); err != nil {
 		return err
 	}
 	if in.Role != models.RoleMember {
@@ -344,15 +362,13 @@ func (s *Communities) join(ctx context.Context, tx bun.Tx, row *models.Invitatio
 	if err := s.guestPeer(ctx, tx, group, &row.Ceiling); err != nil {
 		return err
 	}
-	name := group.Name
+	name, charter := group.Name, ""
 	window := models.At(now)
-	if node, err := vocab.ParseActivity(row.Document, s.Rules); err == nil {
-		if in, err := vocab.ParseInvite(node, s.Rules); err == nil {
-			if in.GroupName != "" {
-				name = clip(in.GroupName, 500)
-			}
-			window = models.At(in.HistoryFrom)
+	if in, err := s.read(row); err == nil {
+		if in.GroupName != "" {
+			name = clip(in.GroupName, 500)
 		}
+		window, charter = models.At(in.HistoryFrom), in.Charter
 	}
 	c, err := models.CommunityByIRI(ctx, tx, group.IRI)
 	if models.NotFound(err) {
@@ -360,7 +376,7 @@ func (s *Communities) join(ctx context.Context, tx bun.Tx, row *models.Invitatio
 	} else if err != nil {
 		return err
 	}
-	c.Name, c.CharterDigest, c.Organiser, c.Ceiling = name, row.CharterDigest, row.Sponsor, max(c.Ceiling, row.Ceiling)
+	c.Name, c.Charter, c.CharterDigest, c.Organiser, c.Ceiling = name, charter, row.CharterDigest, row.Sponsor, max(c.Ceiling, row.Ceiling)
 	if err := models.SaveCommunity(ctx, tx, c); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"html"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,7 +102,7 @@ func (s *Communities) ReceiveFollow(ctx context.Context, tx bun.Tx, a *inbox.Arr
 // understands it.
 func (s *Communities) answerFollow(ctx context.Context, tx bun.Tx, a *inbox.Arrival, group iri.IRI, accept bool, reason string) error {
 	who, err := models.ActorByIRI(ctx, tx, a.Activity.Actor)
-	if models.NotFound(err) {
+	if models.NotFound(err) || err == nil && who.Inbox == "" { // unknown, or gone once and back
 		return &inbox.NeedActor{ID: a.Activity.Actor}
 	}
 	if err != nil {
@@ -320,6 +319,11 @@ func (s *Communities) end(ctx context.Context, tx bun.Tx, c *models.Community, m
 // note sends a direct note from the Group, with the Mention without which it would be
 // dropped.
 func (s *Communities) note(ctx context.Context, tx bun.Tx, c *models.Community, to *models.Actor, words string, id iri.IRI) error {
+	return s.noteHTML(ctx, tx, c, to, words, "", id)
+}
+
+// noteHTML is note with HTML, already sanitised, after the words.
+func (s *Communities) noteHTML(ctx context.Context, tx bun.Tx, c *models.Community, to *models.Actor, words, more string, id iri.IRI) error {
 	var err error
 	if id == "" {
 		if id, err = s.Out.NewID("a"); err != nil {
@@ -328,7 +332,7 @@ func (s *Communities) note(ctx context.Context, tx bun.Tx, c *models.Community, 
 	}
 	now := s.Now().UTC().Truncate(time.Second)
 	handle := iri.Handle{Name: to.Username, Host: to.Host}.String()
-	body := "<p>" + strings.ReplaceAll(html.EscapeString(handle+" "+words), "\n\n", "</p><p>") + "</p>"
+	body := "<p>" + strings.ReplaceAll(html.EscapeString(handle+" "+words), "\n\n", "</p><p>") + "</p>" + more
 	n := vocab.Note{ID: id + "/note", AttributedTo: c.IRI, To: []iri.IRI{to.IRI}, Content: body, Published: now, Mentions: []vocab.Mention{{Href: to.IRI, Name: handle}}}
 	doc := vocab.Create{Envelope: vocab.Envelope{Plain: true, ID: id, Actor: c.IRI, To: []iri.IRI{to.IRI}, Published: now}, Object: n.EncodePlain()}.Encode()
 	_, err = s.Out.Publish(ctx, tx, outbox.Publication{ID: id, Actor: c.IRI, Type: "Create", ObjectID: n.ID, Bytes: doc, Plain: true, Purpose: models.PurposeControl, Lane: string(c.IRI) + " " + string(to.IRI), Precedence: 80, To: outbox.Direct(to)})
@@ -386,6 +390,36 @@ func (s *Communities) Delivered(ctx context.Context, tx bun.Tx, d *models.Delive
 	return nil
 }
 
+// Gone follows up on a delivery that was answered 410, in the transaction that records
+// it: the inbox is removed (PROTOCOL §8). Only people end a membership, so the organisers
+// of the communities are told of a member who cannot be reached any more.
+func (s *Communities) Gone(ctx context.Context, tx bun.Tx, d *models.Delivery) error {
+	gone, err := models.RemoveInbox(ctx, tx, d.Inbox, s.now())
+	if err != nil || len(gone) == 0 {
+		return err
+	}
+	rows, err := models.CommunitiesOf(ctx, tx, gone, "", 500)
+	if err != nil {
+		return err
+	}
+	for _, c := range rows {
+		for _, who := range gone {
+			m, err := models.MemberOf(ctx, tx, c.IRI, who)
+			if models.NotFound(err) || err == nil && (!c.Local || m.State != models.MemberActive) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: c.Organiser, Kind: "member gone", Subject: string(c.IRI), CreatedAt: s.now(),
+				Detail: fmt.Sprintf("%s: her server says that her account is gone; nothing is sent there any more. Remove her, or wait for her term to end", who)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Expire ends memberships whose term is over. It returns how many.
 func (s *Communities) Expire(ctx context.Context) (int, error) {
 	rows, err := models.ExpiredMembers(ctx, s.Store.R, s.now(), 100)
@@ -412,15 +446,4 @@ func (s *Communities) Expire(ctx context.Context) (int, error) {
 		}
 	}
 	return len(rows), nil
-}
-
-// may tells whether a role is admitted by a rule of the community.
-func may(rule, role string) bool {
-	switch rule {
-	case models.ByEveryone:
-		return true
-	case models.ByMembers:
-		return slices.Contains([]string{models.RoleMember, models.RoleOrganiser}, role)
-	}
-	return role == models.RoleOrganiser
 }

@@ -30,6 +30,9 @@ func Where(r Reader, t Table, now models.Time) (string, []any) {
 	return cond, args
 }
 
+// Bound is Where for the bound statements of models, whose lists of ids stay plain.
+func Bound(r Reader, t Table, now models.Time) (string, []any) { return where(r, t, now) }
+
 // where is Where with plain lists of ids among its arguments.
 func where(r Reader, t Table, now models.Time) (string, []any) {
 	if r.Actor == "" && r.Host == "" {

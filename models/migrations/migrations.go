@@ -15,14 +15,23 @@ import (
 // ErrNewer says that the database was written by a later program.
 var ErrNewer = errors.New("the database has a newer schema than this program knows")
 
+// migration is one step. own is what only one of the databases gets.
 type migration struct {
 	version int64
 	name    string
 	sql     string
+	own     map[dialect.Name]string
 }
 
 var all = []migration{
-	{1, "core", core},
+	{1, "core", core, nil},
+	{2, "queue", queue, nil},
+	{3, "accounts", accounts, nil},
+	{4, "search", search, map[dialect.Name]string{dialect.SQLite: searchSQLite, dialect.PG: searchPostgres}},
+	{5, "drafts", drafts, nil},
+	{6, "directory", directory, nil},
+	{7, "archive", archive, nil},
+	{8, "desk", desk, nil},
 }
 
 // Latest is the version of the newest schema that this program knows.
@@ -76,7 +85,7 @@ func (m migration) apply(ctx context.Context, tx bun.Tx) error {
 	if have >= m.version {
 		return nil
 	}
-	for _, statement := range strings.Split(translate(m.sql, name), ";\n") {
+	for _, statement := range strings.Split(translate(m.sql, name)+m.own[name], ";\n") {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}

@@ -68,6 +68,7 @@ func (a *api) communities(r *gin.Engine) {
 		rows, err := a.Communities.Invitations(c.Request.Context(), person)
 		return whole(rows, a.invitation), err
 	}))
+	r.GET("/invitation", a.do(a.showInvitation))
 	r.POST("/invitation/accept", a.answer(a.Communities.Accept))
 	r.POST("/invitation/decline", a.answer(a.Communities.Decline))
 	r.POST("/invitation/revoke", a.answer(a.Communities.Revoke))
@@ -132,6 +133,9 @@ func (a *api) showCommunity(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	out := CommunityView{Community: a.community(v.Community), Charter: v.Community.Charter, Members: []Member{}}
+	if out.CharterHTML, err = communities.RenderCharter(out.Charter); err != nil {
+		return nil, err
+	}
 	for _, m := range v.Members {
 		out.Members = append(out.Members, Member{m.Actor, m.Role, a.level(m.Ceiling), m.State, m.Form, m.Since, m.HistoryFrom, m.EndsAt, m.LeftAt})
 	}
@@ -184,6 +188,20 @@ func (a *api) invite(c *gin.Context) (any, error) {
 		return nil, err
 	}
 	return a.invitation(row), nil
+}
+
+func (a *api) showInvitation(c *gin.Context) (any, error) {
+	person, err := a.person(c, c.Query("as"))
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.Communities.Invitation(c.Request.Context(), person, iri.IRI(c.Query("id")))
+	if err != nil {
+		return nil, err
+	}
+	out := InvitationView{Invitation: a.invitation(v.Invitation), Name: v.Community, Words: v.Words, Charter: v.Charter, CharterDigest: v.Invitation.CharterDigest}
+	out.CharterHTML, err = communities.RenderCharter(v.Charter)
+	return out, err
 }
 
 func (a *api) answer(act func(ctx context.Context, person, invitation iri.IRI) error) gin.HandlerFunc {

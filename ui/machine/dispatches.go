@@ -25,6 +25,7 @@ func (a *api) dispatches(r *gin.Engine) {
 		}
 		return view(v), nil
 	}))
+	r.GET("/thread", a.do(a.thread))
 	for _, step := range []string{dispatches.StepRead, dispatches.StepRegister, dispatches.StepTake} {
 		r.POST("/dispatch/"+step, a.do(a.handle(func(c *gin.Context, person iri.IRI, in Handling) (any, error) {
 			d, err := a.Dispatches.Handle(c.Request.Context(), person, in.Name, step, in.Number)
@@ -52,6 +53,17 @@ func (a *api) dispatches(r *gin.Engine) {
 		}
 		return a.Dispatches.Bundle(c.Request.Context(), person, in.Name)
 	})))
+}
+
+func (a *api) thread(c *gin.Context) (any, error) {
+	person, err := a.person(c, c.Query("as"))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.Dispatches.Thread(c.Request.Context(), person, c.Query("name"))
+	return whole(rows, func(e dispatches.ThreadEntry) ThreadEntry {
+		return ThreadEntry{summary(e.Dispatch), e.Answers, e.Depth}
+	}), err
 }
 
 func (a *api) handle(act func(*gin.Context, iri.IRI, Handling) (any, error)) func(*gin.Context) (any, error) {
@@ -114,7 +126,7 @@ func view(v *dispatches.View) DispatchView {
 		out.Addressees = append(out.Addressees, Addressee{t.Actor, t.Role})
 	}
 	for _, r := range v.References {
-		out.References = append(out.References, ReferenceView{Reference{string(r.Target), r.Label, r.Digest}, r.Check})
+		out.References = append(out.References, ReferenceView{Reference{string(r.Target), r.Label, r.Digest, r.Answers}, r.Check})
 	}
 	for _, f := range v.Attachments {
 		out.Attachments = append(out.Attachments, FileView{dispatches.Attachment{Name: f.Name, MediaType: f.MediaType, Digest: f.Digest, Size: f.Size}, f.State, f.Reason})

@@ -18,6 +18,7 @@ import (
 func (a *api) drafts(r *gin.Engine) {
 	r.POST("/files", a.do(a.upload))
 	r.POST("/dispatches", a.do(a.newDraft))
+	r.GET("/drafts", a.do(a.listDrafts))
 	r.PUT("/drafts/:draft", a.do(func(c *gin.Context) (any, error) {
 		in, err := read[Edit](c)
 		if err != nil {
@@ -138,6 +139,28 @@ func (a *api) newDraft(c *gin.Context) (any, error) {
 	return draft(d, content, nil), nil
 }
 
+func (a *api) listDrafts(c *gin.Context) (any, error) {
+	person, err := a.person(c, c.Query("as"))
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(c)
+	if err != nil {
+		return nil, err
+	}
+	var office iri.IRI
+	if name := c.Query("office"); name != "" {
+		if office, err = a.Directory.Office(c.Request.Context(), name); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := a.Dispatches.Drafts(c.Request.Context(), person, office, c.Query("after"), limit)
+	return list(rows, limit, func(e dispatches.DraftEntry) DraftEntry {
+		return DraftEntry{draft(e.Draft, nil, nil), e.Subject, e.Marking}
+	},
+		dispatches.DraftEntry.Cursor), err
+}
+
 // drafting is the office that a draft is for: the one named, or the only one that the
 // person drafts for.
 func (a *api) drafting(ctx context.Context, person iri.IRI, name string) (iri.IRI, error) {
@@ -168,9 +191,11 @@ func (a *api) reply(ctx context.Context, person iri.IRI, name string, in *Conten
 		return err
 	}
 	d := v.Dispatch
-	if !slices.ContainsFunc(in.References, func(r Reference) bool { return r.Target == string(d.IRI) || r.Target == d.Reference }) {
-		in.References = append([]Reference{{string(d.IRI), d.Reference, d.Digest}}, in.References...)
+	at := slices.IndexFunc(in.References, func(r Reference) bool { return r.Target == string(d.IRI) || r.Target == d.Reference })
+	if at < 0 {
+		at, in.References = 0, append([]Reference{{Target: string(d.IRI), Label: d.Reference, Digest: d.Digest}}, in.References...)
 	}
+	in.References[at].Answers = true
 	if len(in.Action)+len(in.Info) == 0 && in.Community == "" {
 		in.Action = []string{string(d.Author)}
 	}
@@ -237,7 +262,7 @@ func (a *api) actors(ctx context.Context, names []string) ([]iri.IRI, error) {
 func (a *api) reference(ctx context.Context, person iri.IRI, r Reference) (dispatches.Reference, error) {
 	v, err := a.Dispatches.Show(ctx, person, r.Target)
 	if err == nil {
-		out := dispatches.Reference{Target: v.Dispatch.IRI, Label: r.Label, Digest: r.Digest}
+		out := dispatches.Reference{Target: v.Dispatch.IRI, Label: r.Label, Digest: r.Digest, Answers: r.Answers}
 		if out.Label == "" {
 			out.Label = v.Dispatch.Reference
 		}
@@ -256,7 +281,7 @@ func (a *api) reference(ctx context.Context, person iri.IRI, r Reference) (dispa
 	if err != nil {
 		return dispatches.Reference{}, accounts.Invalid("the reference: %v", err)
 	}
-	return dispatches.Reference{Target: id, Label: r.Label, Digest: r.Digest}, nil
+	return dispatches.Reference{Target: id, Label: r.Label, Digest: r.Digest, Answers: r.Answers}, nil
 }
 
 // draft shows a draft as it is now.

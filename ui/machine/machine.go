@@ -20,8 +20,10 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"valise/instance/access"
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
+	"valise/instance/archive"
 	"valise/instance/audit"
 	"valise/instance/checks"
 	"valise/instance/communities"
@@ -30,19 +32,23 @@ import (
 	"valise/instance/keys"
 	"valise/instance/queues"
 	"valise/instance/refusals"
+	"valise/instance/search"
 	"valise/models/iri"
 )
 
 // Services are what the API stands on. All must be set.
 type Services struct {
+	Access        *access.Access
 	Accounts      *accounts.Accounts
 	Accreditation *accreditation.Accreditation
 	Dispatches    *dispatches.Dispatches
 	Communities   *communities.Communities
+	Archive       *archive.Archive
 	Keys          *keys.Keys
 	Checks        *checks.Checks
 	Queues        *queues.Queues
 	Directory     *directory.Directory
+	Search        *search.Search
 	Own           iri.Host
 }
 
@@ -73,11 +79,14 @@ func Handler(s Services, log *slog.Logger) http.Handler {
 		return nil, &problem{Title: "wrong-method", Status: http.StatusMethodNotAllowed, Detail: "the resource has no " + c.Request.Method}
 	}))
 	a.accounts(r)
+	a.access(r)
 	a.drafts(r)
 	a.dispatches(r)
 	a.peers(r)
 	a.communities(r)
+	a.imports(r)
 	a.operations(r)
+	a.search(r)
 	return r
 }
 

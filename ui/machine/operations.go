@@ -28,6 +28,15 @@ func (a *api) operations(r *gin.Engine) {
 		rows, err := a.Queues.Deliveries(c.Request.Context(), c.Query("state"), after, limit)
 		return list(rows, limit, delivery, func(d *models.Delivery) string { return strconv.FormatInt(d.ID, 10) }), err
 	}))
+	r.GET("/queue/held", a.do(func(c *gin.Context) (any, error) {
+		limit, err := limitOf(c)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := a.Queues.Held(c.Request.Context(), iri.Host(c.Query("after")), limit)
+		return list(rows, limit, func(h *models.Host) HeldHost { return HeldHost{h.Host, h.FirstFailureAt, h.LastAnswerAt, h.LastReason} },
+			func(h *models.Host) string { return string(h.Host) }), err
+	}))
 	r.POST("/queue/:id/retry", a.do(func(c *gin.Context) (any, error) {
 		id, err := row(c)
 		if err != nil {
@@ -139,6 +148,12 @@ func (a *api) rotate(c *gin.Context) (any, error) {
 	since := time.Time{}
 	if in.Since != nil {
 		since = *in.Since
+	}
+	if in.RSA {
+		if in.Compromised || in.Since != nil {
+			return nil, accounts.Invalid("an RSA key vouches for no document: replace it, and there is nothing more to say of it")
+		}
+		return Done{true}, a.Keys.RotateRSA(c.Request.Context(), operator, id, in.Reason)
 	}
 	if in.Compromised == since.IsZero() {
 		return nil, accounts.Invalid("a compromised key, and no other, has a time since when it is")

@@ -8,6 +8,7 @@ import (
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
 	"valise/instance/directory"
+	"valise/models"
 	"valise/models/iri"
 )
 
@@ -26,6 +27,8 @@ func (a *api) peers(r *gin.Engine) {
 		return list(rows, limit, a.peer, func(p directory.Peer) string { return string(p.Host) }), err
 	}))
 	r.GET("/peers/:host", a.do(func(c *gin.Context) (any, error) { return a.showPeer(c, c.Param("host")) }))
+	r.GET("/peers/:host/offices", a.do(a.peerOffices))
+	r.GET("/addresses", a.do(a.complete))
 	r.POST("/peers", a.do(func(c *gin.Context) (any, error) {
 		in, err := read[PeerTerms](c)
 		if err != nil {
@@ -103,12 +106,41 @@ func (a *api) showPeer(c *gin.Context, host string) (any, error) {
 	return a.peer(p), nil
 }
 
+func (a *api) peerOffices(c *gin.Context) (any, error) {
+	limit, err := limitOf(c)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.Directory.PeerOffices(c.Request.Context(), c.Param("host"), iri.IRI(c.Query("after")), limit)
+	return list(rows, limit, func(o *models.PeerOffice) PeerOffice {
+		return PeerOffice{o.IRI, iri.Handle{Name: o.Username, Host: o.Host}.String(), o.Name, o.Code, o.Post}
+	}, func(o *models.PeerOffice) string { return string(o.IRI) }), err
+}
+
+// complete lists what a typed text may stand for among addressees.
+func (a *api) complete(c *gin.Context) (any, error) {
+	person, err := a.person(c, c.Query("as"))
+	if err != nil {
+		return nil, err
+	}
+	limit, err := limitOf(c)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.Directory.Complete(c.Request.Context(), person, c.Query("text"), limit)
+	return whole(rows, func(d directory.Address) Address { return Address(d) }), err
+}
+
 func (a *api) peer(p directory.Peer) Peer {
 	out := Peer{Host: p.Host, State: p.State, Affiliation: p.Affiliation, Ceiling: a.level(p.Ceiling), Form: p.Form, InstanceActor: p.InstanceActor,
 		PinnedFingerprint: p.PinnedFingerprint, OfferedFingerprint: p.OfferedFingerprint, Contact: p.Contact, ProposedByUs: p.ProposedByUs, Reason: p.Reason,
 		Scheme: p.Scheme, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt}
 	if p.AskedCeiling > 0 {
 		out.AskedCeiling = a.level(p.AskedCeiling)
+	}
+	out.Offices = p.Offices
+	if d := p.Directory; d != nil {
+		out.OfficesReadAt, out.OfficesFault = d.FetchedAt, d.Reason
 	}
 	if d := p.Deliveries; d != nil {
 		out.Failures, out.BackOffUntil, out.LastAnswerAt, out.LastReason = d.Failures, d.BackOffUntil, d.LastAnswerAt, d.LastReason

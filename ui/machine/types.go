@@ -108,9 +108,10 @@ type Content struct {
 // Reference points at another dispatch. Label and Digest are filled where the dispatch
 // is here and may be seen.
 type Reference struct {
-	Target string `json:"target"`
-	Label  string `json:"label,omitempty"`
-	Digest string `json:"digest,omitempty"`
+	Target  string `json:"target"`
+	Label   string `json:"label,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	Answers bool   `json:"answers,omitempty"` // the dispatch answers the target
 }
 
 // NewDraft starts a draft. Office may be left out where the person drafts for one
@@ -153,6 +154,13 @@ type Draft struct {
 	UpdatedAt  models.Time         `json:"updatedAt"`
 	Content    *dispatches.Content `json:"content,omitempty"`
 	Clearances []Clearance         `json:"clearances,omitempty"`
+}
+
+// DraftEntry is an open draft in a list.
+type DraftEntry struct {
+	Draft
+	Subject string `json:"subject"`
+	Marking string `json:"marking"`
 }
 
 // Clearance is one clearer's decision on the draft's present revision.
@@ -208,6 +216,14 @@ type ShownPart struct {
 	Language string `json:"language,omitempty"`
 	HTML     string `json:"html"`
 	Text     string `json:"text"`
+}
+
+// ThreadEntry is one dispatch of a thread. Answers are those of the thread that it
+// answers; Depth is 0 for the one that was asked about, below 0 for what that answers.
+type ThreadEntry struct {
+	Dispatch
+	Answers []iri.IRI `json:"answers,omitempty"`
+	Depth   int       `json:"depth"`
 }
 
 // Addressee is one addressee, "action" or "info".

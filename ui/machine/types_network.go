@@ -29,6 +29,33 @@ type Peer struct {
 	BackOffUntil       models.Time `json:"backOffUntil,omitzero"`
 	LastAnswerAt       models.Time `json:"lastAnswerAt,omitzero"`
 	LastReason         string      `json:"lastReason,omitempty"`
+	// Given where one peer is asked for.
+	Offices       int64       `json:"offices,omitempty"`      // how many are known
+	OfficesReadAt models.Time `json:"officesReadAt,omitzero"` // when its directory was last read
+	OfficesFault  string      `json:"officesFault,omitempty"` // why the last try failed
+}
+
+// PeerOffice is an office of another instance, as its directory names it.
+type PeerOffice struct {
+	ID     iri.IRI `json:"id"`
+	Handle string  `json:"handle"`
+	Name   string  `json:"name"`
+	Code   string  `json:"code,omitempty"`
+	Post   string  `json:"post,omitempty"`
+}
+
+// Address is what a typed text may stand for among addressees: an "office", a
+// "community", or a "collective" address of an office of ours.
+type Address struct {
+	Kind    string  `json:"kind"`
+	ID      string  `json:"id"`
+	Office  iri.IRI `json:"office,omitempty"`
+	Name    string  `json:"name"`
+	Code    string  `json:"code,omitempty"`
+	Post    string  `json:"post,omitempty"`
+	Handle  string  `json:"handle,omitempty"`
+	Own     bool    `json:"own"`
+	Members int     `json:"members,omitempty"`
 }
 
 // PeerTerms propose, accept or change a peer. A field that an act does not know must
@@ -68,10 +95,22 @@ type Community struct {
 	CreatedAt       models.Time `json:"createdAt"`
 }
 
+// InvitationView is an invitation with what its invitee decides upon. Charter is
+// Markdown; it is left out where none came. CharterHTML is the same, safe to show.
+type InvitationView struct {
+	Invitation
+	Name          string `json:"name"`
+	Words         string `json:"words,omitempty"`
+	Charter       string `json:"charter,omitempty"`
+	CharterHTML   string `json:"charterHTML,omitempty"`
+	CharterDigest string `json:"charterDigest,omitempty"`
+}
+
 // CommunityView is a community as one of its members sees it.
 type CommunityView struct {
 	Community
-	Charter     string       `json:"charter,omitempty"`
+	Charter     string       `json:"charter,omitempty"`     // Markdown
+	CharterHTML string       `json:"charterHTML,omitempty"` // the same, safe to show
 	Members     []Member     `json:"members"`
 	Invitations []Invitation `json:"invitations,omitempty"`
 }
@@ -89,7 +128,8 @@ type Member struct {
 	LeftAt      models.Time `json:"leftAt,omitzero"`
 }
 
-// NewCommunity opens a community. Empty fields take the closed choice.
+// NewCommunity opens a community. Empty fields take the closed choice; rendering is inline,
+// which only the lowest marking gets.
 type NewCommunity struct {
 	Acting
 	Office          string `json:"office,omitempty"`
@@ -168,6 +208,7 @@ type Key struct {
 type Rotation struct {
 	Actor       string     `json:"actor,omitempty"`
 	Reason      string     `json:"reason,omitempty"`
+	RSA         bool       `json:"rsa,omitempty"` // the RSA key, not the Ed25519 key
 	Compromised bool       `json:"compromised,omitempty"`
 	Since       *time.Time `json:"since,omitempty"` // when it was compromised
 }
@@ -187,6 +228,14 @@ type Delivery struct {
 	Status    int64       `json:"status,omitempty"`
 	Reason    string      `json:"reason,omitempty"`
 	CreatedAt models.Time `json:"createdAt"`
+}
+
+// HeldHost is a host that does not believe our signatures: what is for it waits.
+type HeldHost struct {
+	Host         iri.Host    `json:"host"`
+	Since        models.Time `json:"since"`
+	LastAnswerAt models.Time `json:"lastAnswerAt"`
+	Reason       string      `json:"reason"`
 }
 
 // Arrival is one activity as it reached one inbox. Body, Request and Signer are given

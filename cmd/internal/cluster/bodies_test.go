@@ -183,11 +183,11 @@ func TestMalformedDispatchesAreSetAside(t *testing.T) {
 		{"paragraphs that are not the text", "paragraphs-differ", replaced(`"version":"1"`, `"version":"1","paragraphs":[{"id":"1","content":"<p>Other.</p>"}]`)},
 		{"a paragraph above the whole", "portion-above-whole", replaced(`"version":"1"`, `"version":"1","paragraphs":[{"id":"1","marking":"SECRET","content":"<p>Secret of the outlaw.</p>"}]`)},
 		{"a paragraph of unknown marking", "unknown-marking", replaced(`"version":"1"`, `"version":"1","paragraphs":[{"id":"1","marking":"COSMIC","content":"<p>Secret of the outlaw.</p>"}]`)},
-		{"no marking", "unknown-marking", replaced(`"marking":{"scheme":"https://w3id.org/valise/marking/v1","level":"LIMITED","rank":3},`, ``)},
+		{"no marking", "unknown-marking", replaced(`"marking":{"level":"LIMITED","rank":3,"scheme":"https://w3id.org/valise/marking/v1"},`, ``)},
 		{"a marking of a false rank", "unknown-marking", replaced(`"level":"LIMITED","rank":3`, `"level":"LIMITED","rank":1`)},
-		{"a marking of unknown scheme and rank", "unknown-marking", replaced(`{"scheme":"https://w3id.org/valise/marking/v1","level":"LIMITED","rank":3}`, `{"scheme":"https://example.org/m","level":"COSMIC"}`)},
+		{"a marking of unknown scheme and rank", "unknown-marking", replaced(`{"level":"LIMITED","rank":3,"scheme":"https://w3id.org/valise/marking/v1"}`, `{"scheme":"https://example.org/m","level":"COSMIC"}`)},
 		{"a classified dispatch", "above-ceiling", replaced(`"level":"LIMITED","rank":3`, `"level":"SECRET","rank":6`)},
-		{"a classified dispatch of another scheme", "above-ceiling", replaced(`{"scheme":"https://w3id.org/valise/marking/v1","level":"LIMITED","rank":3}`, `{"scheme":"https://example.org/m","level":"COSMIC","rank":9}`)},
+		{"a classified dispatch of another scheme", "above-ceiling", replaced(`{"level":"LIMITED","rank":3,"scheme":"https://w3id.org/valise/marking/v1"}`, `{"scheme":"https://example.org/m","level":"COSMIC","rank":9}`)},
 		{"a dispatch that does not name the inbox's owner", "not-addressed", replaced(`"to":["https://ministry.example/o/europe"]`, `"to":["https://ministry.example/o/asia"]`)},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -73,6 +73,9 @@ func (s *readers) wire(t *testing.T) {
 		default:
 			t.Errorf("%s was sent to %s: %s", a.Type, s.name, a.Raw)
 		}
+		if a.Type == "Update" && a.Object == a.Actor {
+			continue // its actor document, as everybody may fetch it
+		}
 		for _, word := range []string{"#Public", `"as:Public"`, `"attachment"`, "w3id.org", `"proof"`, "<table"} {
 			if bytes.Contains(a.Raw, []byte(word)) {
 				t.Errorf("%s holds %s: %s", a.Type, word, a.Raw)
@@ -436,13 +439,13 @@ func TestBulletinOnTheWire(t *testing.T) {
 		t.Errorf("the ids are %s and %s", p.ID, got[0].ID)
 	}
 	want := fmt.Sprintf(`{"@context":["https://www.w3.org/ns/activitystreams",{"sensitive":"as:sensitive"}],`+
-		`"id":"https://embassy.example/g/water/b/%[1]s/create/%[2]s","type":"Create","actor":"https://embassy.example/g/water",`+
-		`"to":["https://embassy.example/g/water/followers"],"published":"%[3]s",`+
-		`"object":{"id":"https://embassy.example/g/water/b/%[1]s","type":"Note",`+
-		`"attributedTo":"https://embassy.example/g/water","to":["https://embassy.example/g/water/followers"],`+
-		`"summary":"LIMITED · PARIS 2026/000001 · Consultations on water sharing","sensitive":true,`+
+		`"actor":"https://embassy.example/g/water","id":"https://embassy.example/g/water/b/%[1]s/create/%[2]s",`+
+		`"object":{"attributedTo":"https://embassy.example/g/water",`+
 		`"content":"<p>From: Chancery<br>PRIORITY</p><p><a href=\"https://embassy.example/read/%[1]s\">Read the dispatch</a></p>",`+
-		`"url":"https://embassy.example/read/%[1]s","published":"%[3]s"}}`, n, create, p.Published)
+		`"id":"https://embassy.example/g/water/b/%[1]s","published":"%[3]s","sensitive":true,`+
+		`"summary":"LIMITED · PARIS 2026/000001 · Consultations on water sharing",`+
+		`"to":["https://embassy.example/g/water/followers"],"type":"Note","url":"https://embassy.example/read/%[1]s"},`+
+		`"published":"%[3]s","to":["https://embassy.example/g/water/followers"],"type":"Create"}`, n, create, p.Published)
 	if string(got[0].Raw) != want {
 		t.Errorf("Form B\n got %s\nwant %s", got[0].Raw, want)
 	}

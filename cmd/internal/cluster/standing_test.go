@@ -326,7 +326,7 @@ func TestGuestsSendNoCorrespondence(t *testing.T) {
 		}
 	}
 	t.Run("beside the community, at the shared inbox", func(t *testing.T) {
-		s.o.refused(t, s.j, ministry, 403, "guest", func() answer {
+		s.o.refused(t, s.j, ministry, 422, "above-ceiling", func() answer {
 			return s.o.send(expert, shared, s.o.create(expert, s.o.article(expert, s.desk, func(d *vocab.Dispatch) {
 				d.Audience, d.To = community, append(d.To, community, community+"/followers")
 			})))

@@ -161,6 +161,32 @@ func Document(volume, id string) (tei.Document, bool) {
 	return s.documents[i], true
 }
 
+// Volume is one embedded file as it is.
+type Volume struct {
+	Name      string
+	XML       []byte // the caller must not change it
+	Documents int
+}
+
+// Volumes returns the embedded files, in the order of Documents.
+func Volumes() []Volume {
+	var out []Volume
+	for _, v := range volumes {
+		text, err := data.ReadFile(v.file)
+		if err != nil {
+			panic("sample: " + err.Error())
+		}
+		n := 0
+		for _, d := range load().documents {
+			if d.Volume == v.name {
+				n++
+			}
+		}
+		out = append(out, Volume{v.name, text, n})
+	}
+	return out
+}
+
 // Posts returns the posts of the directory that were open in 2011, by country.
 func Posts() []Post { return slices.Clone(load().posts) }
 

@@ -11,6 +11,8 @@
 //	verify                   both        draft-cavage, RSA, digest of the body; RFC 9421 is 401           §2 [C][T]
 //	firstKey                 both        of the signer's actor, only the first publicKey counts           §1, §2 [C][T]
 //	keepsKey                 GoToSocial  a key once seen stays until an Update signed with it             §1.1 [T]
+//	actorUpdated             both        an Update signed with the known key brings the next one          §1.1 [C][T]
+//	rekeyed                  Mastodon    a key found changed without one: it unfollows and follows anew   §1.1 [C]
 //	fresh                    Mastodon    a Date older than 12 h, or an hour ahead, is 401                 §2 [C]
 //	confirmHandle            Mastodon    an actor needs a preferredUsername that WebFinger confirms       §1 [C]
 //	needsSignature           GoToSocial  actors are shown to signed requests, key ids to all              §2 [T]

@@ -96,10 +96,7 @@ func (gotosocial) hidesOrphan(s *Server, p *Post) {
 // update applies whatever comes last, an older version too.
 func (g gotosocial) update(s *Server, in *Activity) {
 	post := embedded(in.doc, "object")
-	if text(post, "type") == "Group" || text(post, "type") == "Person" {
-		if a, err := readActor(post); err == nil && a.id == in.Actor {
-			s.known[a.id] = a
-		}
+	if s.actorUpdated(in, post) {
 		return
 	}
 	have := s.unknownEdited(in)

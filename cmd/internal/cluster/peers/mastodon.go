@@ -105,6 +105,9 @@ func (mastodon) refusesGone(s *Server, id string) bool { return s.gone[id] }
 
 func (m mastodon) update(s *Server, in *Activity) {
 	post := embedded(in.doc, "object")
+	if s.actorUpdated(in, post) {
+		return
+	}
 	have := s.unknownEdited(in)
 	if have == nil || !m.editsNotes(post) || !showsEdit(have, post) {
 		return

@@ -33,6 +33,17 @@ func (s *Server) unknownEdited(in *Activity) *Post {
 	return nil
 }
 
+// actorUpdated: an Update of the sender itself replaces what is known of it, its key too.
+func (s *Server) actorUpdated(in *Activity, doc object) bool {
+	if embedded(doc, "publicKey") == nil {
+		return false
+	}
+	if a, err := readActor(doc); err == nil && a.id == in.Actor {
+		s.known[a.id] = a
+	}
+	return true
+}
+
 func (s *Server) find(id string) *Post {
 	for _, p := range s.posts {
 		if p.ID == id {

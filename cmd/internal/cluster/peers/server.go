@@ -57,6 +57,7 @@ type Server struct {
 	seen     map[string]bool // activity ids
 	gone     map[string]bool // ids of deleted posts
 	received []*Activity
+	rekeyed  []string // actors whose key was found changed without an Update
 	fetches  []string // URLs that a received activity made the server fetch
 	waiting  []*letter
 	dropped  []*letter
@@ -113,6 +114,14 @@ func (s *Server) Fetches() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.fetches)
+}
+
+// Rekeyed lists actors whose key the server found changed when it fetched them, without
+// an Update that the key before had signed.
+func (s *Server) Rekeyed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.rekeyed)
 }
 
 // Posts lists what is stored, whoever may see it.

@@ -116,6 +116,9 @@ func (s *Server) actor(at string, reader *Account) (*actor, error) {
 		}
 	}
 	s.mu.Lock()
+	if was := s.known[a.id]; was != nil && !was.key.Equal(a.key) {
+		s.rekeyed = append(s.rekeyed, a.id)
+	}
 	s.known[a.id] = a
 	s.mu.Unlock()
 	return a, nil

@@ -1,0 +1,121 @@
+package communities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"valise/federation/policy"
+	"valise/federation/sign"
+	"valise/federation/vocab"
+	"valise/instance/dispatches"
+	"valise/models"
+	"valise/models/iri"
+)
+
+// maxCharter bounds a charter, in bytes as it travels: an Invite takes it along, and a
+// host without standing may send 16 KiB at most (PROTOCOL §4.2).
+const maxCharter = 10 << 10
+
+// maxInvite bounds an Invite without its proof, so that it fits into those 16 KiB.
+const maxInvite = 15 << 10
+
+// checkCharter refuses what could not travel. A charter is fixed when its community is
+// opened: members have consented to the text with that digest, so that another text
+// needs another community.
+func checkCharter(source string) error {
+	size := len(source)
+	for _, escaped := range []string{`"`, `\`, "\n", "\r", "\t"} {
+		size += strings.Count(source, escaped)
+	}
+	if strings.TrimSpace(source) == "" || size > maxCharter {
+		return invalid("a community needs a charter of at most 10 KiB: its purpose, who is in it, what they may do with what they read. Put what is longer into a dispatch")
+	}
+	if why := dispatches.Unfit(source); why != "" {
+		return invalid("the charter %s", why)
+	}
+	return nil
+}
+
+// RenderCharter returns a charter's Markdown as HTML that is safe to show.
+func RenderCharter(source string) (string, error) {
+	if source == "" {
+		return "", nil
+	}
+	return dispatches.Paragraph{Text: source}.HTML()
+}
+
+// fits holds the charter of an Invite to its digest and to the limits of our own. An
+// Invite without a text is taken: its reader is told that there is none.
+func fits(in vocab.Invite) error {
+	if in.Charter == "" {
+		return nil
+	}
+	if err := checkCharter(in.Charter); err != nil {
+		return &policy.Refusal{Code: "charter-unfit", Detail: fmt.Sprintf("the charter in the invitation %s: %v", in.ID, err)}
+	}
+	if have := sign.BytesDigest([]byte(in.Charter)); have != in.CharterDigest {
+		return &policy.Refusal{Code: "charter-differs", Detail: fmt.Sprintf("the invitation %s names the charter %q, and carries one with the digest %s", in.ID, in.CharterDigest, have)}
+	}
+	return nil
+}
+
+// read is the Invite that an invitation to one of ours came as.
+func (s *Communities) read(row *models.Invitation) (vocab.Invite, error) {
+	a, err := vocab.ParseActivity(row.Document, s.Rules)
+	if err != nil {
+		return vocab.Invite{}, fmt.Errorf("read the invitation %s: %w", row.IRI, err)
+	}
+	return vocab.ParseInvite(a, s.Rules)
+}
+
+// InvitationView is an invitation with what its invitee decides upon.
+type InvitationView struct {
+	Invitation *models.Invitation
+	Community  string // its name
+	Words      string // of the sponsor, plain text
+	// Charter is its Markdown source, "" where the Invite carried none. It has the
+	// digest that the invitation names.
+	Charter string
+}
+
+// Invitation shows one invitation to its invitee, to those who act for an invited
+// office, and to those who organise the community.
+func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI) (*InvitationView, error) {
+	row, err := models.InvitationByIRI(ctx, s.Store.R, invitation)
+	if models.NotFound(err) {
+		return nil, dispatches.NotFound("invitation")
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &InvitationView{Invitation: row}
+	readers, office := []iri.IRI{row.Invitee}, iri.IRI("")
+	if row.Incoming {
+		in, err := s.read(row)
+		if err != nil {
+			return nil, err
+		}
+		v.Community, v.Words, v.Charter = clip(in.GroupName, 500), in.Summary, in.Charter
+	} else {
+		c, err := models.CommunityByIRI(ctx, s.Store.R, row.Community)
+		if err != nil {
+			return nil, fmt.Errorf("read the community of the invitation %s: %w", row.IRI, err)
+		}
+		v.Community, v.Charter = c.Name, c.Charter
+		readers, office = append(readers, c.Organiser), c.Office
+	}
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	if slices.Contains(readers, person) || slices.Contains(r.Offices, row.Invitee) {
+		return v, nil
+	}
+	runs, err := models.HasMandate(ctx, s.Store.R, person, office, models.ActRelease, s.now())
+	if err == nil && !runs {
+		err = dispatches.NotFound("invitation")
+	}
+	return v, err
+}
