@@ -36,6 +36,9 @@ type SearchEntry struct {
 	Year       int64 // 0 for what has no date
 	Archive    bool
 	Tags       []string
+	// Best are the words of the subject and those that the text says often, each behind
+	// its mark and between blanks: by these hits are ranked.
+	Best string
 }
 
 // SearchText is what an entry is found by. Words are in the order of the text; Marks are
@@ -227,9 +230,9 @@ func SaveSearchEntry(ctx context.Context, tx bun.Tx, e *SearchEntry, t SearchTex
 			break
 		}
 	}
-	_, err := rawExec(ctx, tx, `INSERT INTO search_entries (id, object, source, dispatch_row, version, lexicon, office, peer, kind, marking, precedence, language, year, archive, tags) VALUES `+places(1, 15),
+	_, err := rawExec(ctx, tx, `INSERT INTO search_entries (id, object, source, dispatch_row, version, lexicon, office, peer, kind, marking, precedence, language, year, archive, tags, best) VALUES `+places(1, 16),
 		e.ID, string(e.Object), e.Source, e.Row, e.Version, e.Lexicon, string(e.Office), string(e.Peer), storable(e.Kind), storable(e.Marking), storable(e.Precedence), storable(e.Language), e.Year, e.Archive,
-		storable(strings.Join(e.Tags, "\n")))
+		storable(strings.Join(e.Tags, "\n")), e.Best)
 	if err != nil {
 		return fmt.Errorf("index %s: %w", e.Object, err)
 	}

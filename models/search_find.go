@@ -54,11 +54,16 @@ func (s *SearchScope) order(db bun.IDB) string {
 	return ` ORDER BY t.rowid DESC LIMIT ?`
 }
 
-// SearchCandidates returns the newest entries of a scope, with what facets are made of.
-func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, limit int) ([]*SearchEntry, error) {
+// SearchCandidates returns the newest entries of a scope: their ids, what facets are made
+// of, and with ranked what they are ranked by.
+func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, ranked bool, limit int) ([]*SearchEntry, error) {
 	from, args := s.from(db)
 	seen, more := s.seen()
-	rows, err := bound(ctx, db, `SELECT e.id, e.object, e.source, e.office, e.peer, e.kind, e.marking, e.precedence, e.language, e.year, e.archive, e.tags FROM `+from+` AND `+seen+s.order(db),
+	best := `''`
+	if ranked {
+		best = `e.best`
+	}
+	rows, err := bound(ctx, db, `SELECT e.id, e.office, e.kind, e.marking, e.precedence, e.language, e.year, e.archive, e.tags, `+best+` FROM `+from+` AND `+seen+s.order(db),
 		append(append(args, more...), limit)...)
 	if err != nil {
 		return nil, err
@@ -68,44 +73,14 @@ func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, limit int)
 	for rows.Next() {
 		e := new(SearchEntry)
 		var tags string
-		if err := rows.Scan(&e.ID, &e.Object, &e.Source, &e.Office, &e.Peer, &e.Kind, &e.Marking, &e.Precedence, &e.Language, &e.Year, &e.Archive, &tags); err != nil {
+		if err := rows.Scan(&e.ID, &e.Office, &e.Kind, &e.Marking, &e.Precedence, &e.Language, &e.Year, &e.Archive, &tags, &e.Best); err != nil {
 			return nil, err
 		}
+		e.Peer = e.Office.Host()
 		if tags != "" {
 			e.Tags = strings.Split(tags, "\n")
 		}
 		out = append(out, e)
-	}
-	return out, rows.Err()
-}
-
-// SearchIDs returns for each expression the ids from From to before To that fit it,
-// newest first, at most limit of each. It asks no audience: its caller keeps those ids
-// alone that SearchCandidates gave.
-func SearchIDs(ctx context.Context, db bun.IDB, exprs []SearchExpr, from, to int64, limit int) ([]map[int64]bool, error) {
-	var parts []string
-	var args []any
-	for i, e := range exprs {
-		cond, words := searchCondition(db, e)
-		parts = append(parts, fmt.Sprintf(`SELECT %d AS n, x.id FROM (SELECT t.rowid AS id FROM search_text AS t WHERE %s AND t.rowid >= ? AND t.rowid < ? ORDER BY t.rowid DESC LIMIT ?) AS x`, i, cond))
-		args = append(args, words, from, to, limit)
-	}
-	rows, err := raw(ctx, db, strings.Join(parts, " UNION ALL "), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	out := make([]map[int64]bool, len(exprs))
-	for i := range out {
-		out[i] = map[int64]bool{}
-	}
-	for rows.Next() {
-		var n int
-		var id int64
-		if err := rows.Scan(&n, &id); err != nil {
-			return nil, err
-		}
-		out[n][id] = true
 	}
 	return out, rows.Err()
 }

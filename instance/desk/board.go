@@ -30,18 +30,14 @@ type BoardRow struct {
 	Taken      models.Time
 	Erased     models.Time
 	// Trouble is "" where nothing is wrong; Since, Reason and Next go with it.
-	Trouble      string
-	Since        models.Time
-	Reason       string
-	Next         models.Time
-	Delivery     int64 // that can be tried now; 0 for none
-	Unanswered   models.Time
-	EarlierOnly  bool // what is shown is of an earlier version
-	signedDegree int
+	Trouble     string
+	Since       models.Time
+	Reason      string
+	Next        models.Time
+	Delivery    int64 // that can be tried now; 0 for none
+	Unanswered  models.Time
+	EarlierOnly bool // what is shown is of an earlier version
 }
-
-// Signed counts the stations that a signed receipt vouches for.
-func (b BoardRow) Signed() int { return b.signedDegree }
 
 // boardMost is how many lines a board shows.
 const boardMost = 100
@@ -115,9 +111,6 @@ func board(o *models.Dossier) (rows []BoardRow, beyond int) {
 
 // reach notes one entry of the evidence.
 func (b *BoardRow) reach(e models.NamedEvidence) {
-	if e.Signed {
-		b.signedDegree++
-	}
 	switch e.Station {
 	case models.Submitted:
 		b.Sent = e.At

@@ -118,7 +118,7 @@ func (s *Dispatches) checkReferences(ctx context.Context, r audience.Reader, d *
 				switch {
 				case t.State == models.DispatchWithdrawn:
 					view.Check = "withdrawn"
-				case t.Digest == ref.Digest:
+				case t.Digest == ref.Digest, ref.Digest == "" && d.Origin == models.OriginArchive: // printed references have no digest
 					view.Check = "fits"
 				}
 			}

@@ -99,7 +99,7 @@ func (s *Search) begun(ctx context.Context, person iri.IRI, text, mark string, o
 		list = append(list, models.SearchTerm{Token: mark + w, Prefix: i == len(words)-1})
 	}
 	sc.Expr, sc.To = both(allOf(list), ahead), math.MaxInt64
-	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, limit)
+	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, false, limit)
 	if err != nil {
 		return nil, nil, fmt.Errorf("complete %q: %w", text, err)
 	}

@@ -14,8 +14,7 @@ import (
 
 // What begins a mark: a word that stands for something other than the text.
 const (
-	inSubject    = "s_" // a word of the subject or the reference
-	isAbout      = "m_" // a word that the text says often
+	otherForm    = "w_" // a word as it is written, where it is found by its stem
 	fromName     = "f_"
 	toName       = "t_"
 	refWord      = "r_"
@@ -28,6 +27,12 @@ const (
 	inPart       = "i_" // live, archive, comments
 	forActor     = "a_" // who may have it; the audience itself decides
 	gap          = "_"  // between two paragraphs: no phrase goes over it
+)
+
+// What begins a word by which hits are ranked.
+const (
+	inSubject = "s_" // of the subject or the reference
+	isAbout   = "m_" // that the text says often
 )
 
 // Parts that in: names, beside communities.
@@ -125,13 +130,13 @@ func (t term) text() models.SearchExpr {
 		// A beginning in a phrase is not held to its place.
 		return t.each(func(word string, prefix bool) []models.SearchExpr {
 			if prefix {
-				return []models.SearchExpr{models.SearchTerm{Token: word, Prefix: true}}
+				return []models.SearchExpr{models.SearchTerm{Token: word, Prefix: true}, models.SearchTerm{Token: otherForm + word, Prefix: true}}
 			}
-			return terms("", word)
+			return terms(word)
 		})
 	}
 	if len(t.words) == 1 {
-		return oneOf(terms("", t.words[0]))
+		return oneOf(terms(t.words[0]))
 	}
 	var ways []models.SearchExpr
 	for _, phrase := range t.phrases() {
@@ -155,47 +160,62 @@ func (t term) phrases() [][]string {
 	return out
 }
 
-func terms(mark, word string) []models.SearchExpr {
+func terms(word string) []models.SearchExpr {
 	var out []models.SearchExpr
 	for _, s := range lexicon.Stems(word) {
-		out = append(out, models.SearchTerm{Token: mark + s})
+		out = append(out, models.SearchTerm{Token: s})
 	}
 	return out
 }
 
-// Tiers of a ranked answer, the best first.
+// tiers of a ranked answer, the best first: every word in the subject; every word there or
+// often in the text; the rest.
 const tiers = 3
 
-// better are the conditions of the tiers before the last: every word in the subject, and
-// every word there or often in the text. nil where the question has filters alone, so
-// that all is equally good.
-func (q Query) better() []models.SearchExpr {
-	var subject, about models.SearchAll
+// ways are the forms of one word, as the best words of an entry hold them after their
+// mark.
+type ways []string
+
+// better ranks by the words of the question; nil where it has filters alone, so that all
+// is equally good.
+func (q Query) better() better {
+	var out better
 	for _, t := range q.terms {
 		if t.not || t.field != "" {
 			continue
 		}
-		for _, tier := range []struct {
-			list  *models.SearchAll
-			marks []string
-		}{{&subject, []string{inSubject}}, {&about, []string{inSubject, isAbout}}} {
-			*tier.list = append(*tier.list, t.each(func(word string, prefix bool) []models.SearchExpr {
-				var ways []models.SearchExpr
-				for _, mark := range tier.marks {
-					if prefix {
-						ways = append(ways, models.SearchTerm{Token: mark + word, Prefix: true})
-					} else {
-						ways = append(ways, terms(mark, word)...)
-					}
-				}
-				return ways
-			}))
+		for i, w := range t.words {
+			if t.prefix && i == len(t.words)-1 {
+				out = append(out, ways{w})
+				continue
+			}
+			var forms ways
+			for _, s := range lexicon.Stems(w) {
+				forms = append(forms, s+" ")
+			}
+			out = append(out, forms)
 		}
 	}
-	if len(subject) == 0 {
-		return nil
+	return out
+}
+
+type better []ways
+
+// tier is the place of an entry with these best words, higher for a better one.
+func (b better) tier(best string) int {
+	tier := tiers - 1
+	for _, word := range b {
+		has := func(mark string) bool {
+			return slices.ContainsFunc(word, func(form string) bool { return strings.Contains(best, " "+mark+form) })
+		}
+		if !has(inSubject) {
+			tier = min(tier, 1)
+			if !has(isAbout) {
+				return 0
+			}
+		}
 	}
-	return []models.SearchExpr{allOf(subject), allOf(about)}
+	return tier
 }
 
 // span are the ids that the dates of the question leave: from, and before.

@@ -35,12 +35,13 @@ type marker struct {
 	words    map[string]bool
 	prefixes []string
 	phrases  [][]string
+	stems    map[string][]string // of words that were met; a marker is for one page
 }
 
 // marker is made of what must be there; filters and what must not be there have no place
 // in a text.
 func (q Query) marker() *marker {
-	m := &marker{first: map[rune]bool{}, words: map[string]bool{}}
+	m := &marker{first: map[rune]bool{}, words: map[string]bool{}, stems: map[string][]string{}}
 	begins := func(token string) {
 		r, _ := utf8.DecodeRuneInString(token)
 		m.first[r] = true
@@ -107,7 +108,11 @@ func (m *marker) at(text string, w lexicon.Word) Range {
 	if !m.first[r] {
 		return Range{}
 	}
-	stems := lexicon.Stems(w.Plain)
+	stems, known := m.stems[w.Plain]
+	if !known {
+		stems = lexicon.Stems(w.Plain)
+		m.stems[w.Plain] = stems
+	}
 	for _, phrase := range m.phrases {
 		if !slices.Contains(stems, phrase[0]) {
 			continue

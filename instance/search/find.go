@@ -20,8 +20,6 @@ const (
 	// are simply more. A word that most documents hold would keep everybody waiting.
 	CountMost = 300
 	pageMost  = 100
-	// rankMost is how many entries of a better tier are looked at, whoever may have them.
-	rankMost = 3000
 	// namedMost is for how many actors the index is asked ahead of the audience.
 	namedMost = 100
 )
@@ -140,7 +138,7 @@ func (s *Search) Find(ctx context.Context, person iri.IRI, q Query, from string,
 	if q.Ranked && at.top != 0 {
 		sc.To = min(sc.To, at.top)
 	}
-	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, CountMost+1)
+	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, q.Ranked, CountMost+1)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
@@ -149,10 +147,7 @@ func (s *Search) Find(ctx context.Context, person iri.IRI, q Query, from string,
 		found, p.Count = found[:CountMost], CountMost
 	}
 	p.Facets = facets(found)
-	places, err := s.places(ctx, q, found)
-	if err != nil {
-		return nil, err
-	}
+	places := q.places(found)
 	rest := places[after(places, at):]
 	if !q.Ranked && p.More && len(rest) <= limit { // then at is set: a page is shorter than what is counted
 		sc.To = min(sc.To, at.id)
@@ -183,24 +178,17 @@ type place struct {
 func (p place) before(o place) bool { return p.tier > o.tier || p.tier == o.tier && p.id > o.id }
 
 // places orders what was found.
-func (s *Search) places(ctx context.Context, q Query, found []*models.SearchEntry) ([]place, error) {
+func (q Query) places(found []*models.SearchEntry) []place {
 	out := make([]place, len(found))
 	for i, e := range found {
 		out[i].id = e.ID
 	}
-	if !q.Ranked || len(found) == 0 {
-		return out, nil
+	if !q.Ranked {
+		return out
 	}
-	in, err := models.SearchIDs(ctx, s.Store.R, q.better(), found[len(found)-1].ID, found[0].ID+1, rankMost)
-	if err != nil {
-		return nil, fmt.Errorf("rank what was found: %w", err)
-	}
-	for i := range out {
-		for tier, ids := range in {
-			if ids[out[i].id] {
-				out[i].tier = max(out[i].tier, tiers-1-tier)
-			}
-		}
+	better := q.better()
+	for i, e := range found {
+		out[i].tier = better.tier(e.Best)
 	}
 	slices.SortFunc(out, func(a, b place) int {
 		if a.before(b) {
@@ -208,12 +196,12 @@ func (s *Search) places(ctx context.Context, q Query, found []*models.SearchEntr
 		}
 		return 1
 	})
-	return out, nil
+	return out
 }
 
 // older goes on in the order of time beyond what was counted.
 func (s *Search) older(ctx context.Context, sc *scope, limit int) ([]place, error) {
-	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, limit)
+	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, false, limit)
 	if err != nil {
 		return nil, fmt.Errorf("search further: %w", err)
 	}

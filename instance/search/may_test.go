@@ -188,7 +188,7 @@ func drawQuestion(t *rapid.T) question {
 		has := func(words []string) bool { return slices.Contains(words, word) }
 		switch rapid.IntRange(0, 9).Draw(t, "form") {
 		case 0:
-			begin := word[:2]
+			begin := word[:3]
 			return question{begin + "*", func(words []string, _ [][]string, _ *letter) bool {
 				return slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, begin) })
 			}}

@@ -17,7 +17,7 @@ import (
 const (
 	queryMost   = 500 // characters
 	termsMost   = 24  // words, phrases and filters
-	prefixLeast = 2   // characters before the *
+	prefixLeast = 3   // characters before the *
 )
 
 // Fields are the filters that a question may name, with a colon after each.

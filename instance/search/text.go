@@ -82,9 +82,10 @@ func (s *Search) dispatch(e *entry, d *models.Dispatch, from *models.SearchSourc
 	language := language(d.Language)
 	w.mark(wholeMark(kindName, lexicon.Fold(d.Kind)), wholeMark(markingName, lexicon.Fold(d.Marking)), wholeMark(urgencyName, lexicon.Fold(d.Precedence)), languageName+language)
 	w.mark(inPart + map[bool]string{false: partLive, true: partArchive}[archived])
+	var best string
+	e.text, best = w.index()
 	e.row = &models.SearchEntry{Object: d.IRI, Source: models.SearchDispatch, Row: d.ID, Version: d.Version, Lexicon: lexicon.Revision, Office: d.Author, Peer: d.AuthorHost, Kind: d.Kind, Marking: d.Marking,
-		Precedence: d.Precedence, Language: language, Year: year(e.at), Archive: archived, Tags: tags}
-	e.text = w.index()
+		Precedence: d.Precedence, Language: language, Year: year(e.at), Archive: archived, Tags: tags, Best: best}
 }
 
 func (s *Search) comment(e *entry, c *models.Comment, from *models.SearchSources) {
@@ -98,8 +99,9 @@ func (s *Search) comment(e *entry, c *models.Comment, from *models.SearchSources
 	marking := s.Guard.Name(c.MarkingRank)
 	w.mark(inPart+partComments, inPart+partLive, kindName+models.SearchComment, wholeMark(markingName, lexicon.Fold(marking)))
 	e.at = c.DistributedAt
-	e.row = &models.SearchEntry{Object: c.IRI, Source: models.SearchComment, Version: 1, Lexicon: lexicon.Revision, Office: author, Peer: author.Host(), Kind: models.SearchComment, Marking: marking, Year: year(e.at)}
-	e.text = w.index()
+	var best string
+	e.text, best = w.index()
+	e.row = &models.SearchEntry{Object: c.IRI, Source: models.SearchComment, Version: 1, Lexicon: lexicon.Revision, Office: author, Peer: author.Host(), Kind: models.SearchComment, Marking: marking, Year: year(e.at), Best: best}
 }
 
 func year(at models.Time) int64 {
@@ -220,12 +222,11 @@ func (w *writing) actor(mark string, id iri.IRI, from *models.SearchSources) {
 	}
 }
 
-// index folds the text: its words in order, a gap between parts, and as marks the other
-// forms of each word, those of the subject, and those that it says often.
-func (w *writing) index() models.SearchText {
-	var t models.SearchText
+// index folds the text: its words in order, a gap between parts, as marks the other forms
+// of each word, and as the best the words of the subject and those that it says often.
+func (w *writing) index() (t models.SearchText, best string) {
 	var body strings.Builder
-	forms, said := map[string]bool{}, map[string]int{}
+	forms, subject, said := map[string]bool{}, map[string]bool{}, map[string]int{}
 	form := func(mark string) {
 		if !forms[mark] {
 			forms[mark] = true
@@ -245,11 +246,10 @@ func (w *writing) index() models.SearchText {
 				form(stem)
 			}
 			if stem != word.Plain {
-				form(word.Plain)
+				form(otherForm + word.Plain)
 			}
 			if title {
-				form(inSubject + stem)
-				form(inSubject + word.Plain)
+				subject[inSubject+stem], subject[inSubject+word.Plain] = true, true
 			} else if !lexicon.Common(word.Plain) {
 				said[stem]++
 			}
@@ -268,12 +268,13 @@ func (w *writing) index() models.SearchText {
 		}
 		body.WriteString(p.text)
 	}
+	ranking := slices.Sorted(maps.Keys(subject))
 	for _, stem := range about(said) {
-		w.mark(isAbout + stem)
+		ranking = append(ranking, isAbout+stem)
 	}
 	slices.Sort(w.marks)
 	t.Marks, t.Body = slices.Compact(w.marks), body.String()
-	return t
+	return t, " " + strings.Join(ranking, " ") + " "
 }
 
 // about are the words that a text says most often.

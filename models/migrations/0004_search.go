@@ -23,7 +23,8 @@ CREATE TABLE search_entries (
   language TEXT NOT NULL,
   year BIGINT NOT NULL,
   archive BOOLEAN NOT NULL,
-  tags TEXT NOT NULL
+  tags TEXT NOT NULL,
+  best TEXT NOT NULL
 );
 CREATE UNIQUE INDEX search_entries_object ON search_entries (object);
 
@@ -57,16 +58,19 @@ INSERT INTO search_queue (object, source, fresh) SELECT iri, 'comment', FALSE FR
 // secure-delete takes the words of a deleted row out of the file at once, and not when
 // parts of the index are merged.
 const searchSQLite = `
-CREATE VIRTUAL TABLE search_text USING fts5(body UNINDEXED, words, marks, tokenize = "unicode61 remove_diacritics 2 tokenchars '_'", prefix = '3 4');
+CREATE VIRTUAL TABLE search_text USING fts5(body UNINDEXED, words, marks, tokenize = "unicode61 remove_diacritics 2 tokenchars '_'", prefix = '3 5');
 INSERT INTO search_text (search_text, rank) VALUES ('secure-delete', 1);
 INSERT INTO search_text (search_text, rank) VALUES ('usermerge', 2);
 `
 
+// searchPostgres keeps the words in the row itself as far as they go in: were they out of
+// line, the planner would hold reading all of them for cheaper than the index.
 const searchPostgres = `
 CREATE TABLE search_text (
   rowid BIGINT PRIMARY KEY,
   words TSVECTOR NOT NULL,
   body TEXT NOT NULL
-);
+) WITH (toast_tuple_target = 8160);
+ALTER TABLE search_text ALTER COLUMN words SET STORAGE MAIN;
 CREATE INDEX search_text_words ON search_text USING gin (words) WITH (fastupdate = off);
 `

@@ -111,7 +111,6 @@ type dispatchView struct {
 	Have, Late int
 	Failed     int
 	Issued     bool
-	At         models.Time // of release
 	Colleagues []models.DeskHolder
 	Office     models.DeskHolder // whose colleagues these are
 	Form       form
@@ -144,7 +143,7 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 		return err
 	}
 	d := v.Dispatch
-	out := &dispatchView{View: v, Id: id, Path: page.DispatchPath(id), From: who(v.AuthorName, d.Author), Kind: kind(r, d.Kind), Issued: d.Origin == models.OriginIssued, At: d.PublishedAt, Form: f}
+	out := &dispatchView{View: v, Id: id, Path: page.DispatchPath(id), From: who(v.AuthorName, d.Author), Kind: kind(r, d.Kind), Issued: d.Origin == models.OriginIssued, Form: f}
 	if v.Archive && v.AuthorName != "" {
 		out.From = r.T("correspondence.archive.of", "Office", v.AuthorName)
 	}

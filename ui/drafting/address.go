@@ -108,15 +108,14 @@ func (a *area) refer(r *page.Request) error {
 }
 
 type addressesView struct {
-	Offices  []drafting.Office
-	Lists    []*models.Collective
-	Names    map[iri.IRI]string
-	Edit     *models.Collective
-	Office   string
-	Name     string
-	Members  string
-	Why      string
-	Multiple bool
+	Offices []drafting.Office
+	Lists   []*models.Collective
+	Names   map[iri.IRI]string
+	Edit    *models.Collective
+	Office  string
+	Name    string
+	Members string
+	Why     string
 }
 
 // addresses shows the collective addresses of her offices.

@@ -79,7 +79,6 @@ type view struct {
 	Extensions  []string
 	Limits      limits
 	Me          iri.IRI
-	Asked       bool
 	CanAsk      bool
 	MayDecide   bool
 	Form        form
@@ -131,7 +130,6 @@ func (a *area) view(desk *drafting.Desk, me iri.IRI, f form) view {
 	}
 	a.text(&v, f)
 	for _, k := range desk.Clearers {
-		v.Asked = v.Asked || k.Current(desk.Draft.Revision)
 		v.MayDecide = v.MayDecide || k.Person == me && k.Current(desk.Draft.Revision)
 	}
 	v.CanAsk = desk.Right.Draft && desk.Draft.State == models.DraftOpen

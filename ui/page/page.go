@@ -114,6 +114,7 @@ type RailLink struct {
 type Site struct {
 	Options
 	pages  map[string]*template.Template
+	paths  map[string]bool // that an area has registered
 	words  *catalogue
 	assets *assets
 	areas  []Area
@@ -123,7 +124,7 @@ type Site struct {
 // New builds the portal from its areas. It fails on a template that does not parse and
 // on words that a language lacks.
 func New(o Options, areas ...Area) (*Site, error) {
-	s := &Site{Options: o, areas: areas, pages: map[string]*template.Template{}, guard: http.NewCrossOriginProtection()}
+	s := &Site{Options: o, areas: areas, pages: map[string]*template.Template{}, paths: map[string]bool{}, guard: http.NewCrossOriginProtection()}
 	var err error
 	if s.assets, err = openAssets(); err != nil {
 		return nil, err
@@ -144,6 +145,13 @@ func (s *Site) Mount(r *gin.Engine) {
 	for _, a := range s.areas {
 		a.Mount(&Routes{site: s, engine: r})
 	}
+	// A person who follows a broken link gets a page; a program gets its status alone.
+	missing := s.handle(formMost, func(*Request) error { return NotFound })
+	r.NoRoute(func(c *gin.Context) {
+		if c.Request.Method == http.MethodGet && strings.Contains(c.GetHeader("Accept"), "text/html") {
+			missing(c)
+		}
+	})
 }
 
 // title is the name of the instance on title pages.

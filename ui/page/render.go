@@ -184,6 +184,7 @@ func (s *Site) funcs() template.FuncMap {
 		"list":       func(v ...any) []any { return v },
 		"add":        func(a, b int) int { return a + b },
 		"time":       func(t models.Time) time.Time { return t.Time() },
+		"has":        func(path string) bool { return s.paths[path] },
 		"at":         DispatchPath,
 		"path":       func(area string, id iri.IRI) string { return ObjectPath(area, id) },
 		"ray":        ray,

@@ -206,6 +206,7 @@ func signed(h Handler) Handler {
 }
 
 func (t *Routes) add(method, path string, most int64, h Handler) {
+	t.site.paths[path] = true
 	serve := t.site.handle(most, h)
 	t.engine.Handle(method, path, serve)
 	if method == http.MethodGet {

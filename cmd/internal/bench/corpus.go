@@ -71,20 +71,26 @@ func FillCorpus(ctx context.Context, n *node.Node, count int) (*Corpus, error) {
 	return &f.Corpus, nil
 }
 
+type counter struct {
+	office iri.IRI
+	year   int
+}
+
 type filler struct {
 	Corpus
-	node   *node.Node
-	random *rand.Rand
-	now    time.Time
-	codes  map[iri.IRI]string
-	total  int
-	done   int
-	recent []*models.Dispatch // that others may answer
+	node    *node.Node
+	random  *rand.Rand
+	now     time.Time
+	codes   map[iri.IRI]string
+	numbers map[counter]int64
+	total   int
+	done    int
+	recent  []*models.Dispatch // that others may answer
 }
 
 // staff opens offices at real posts, with one officer each, and three communities.
 func (f *filler) staff(ctx context.Context) error {
-	f.codes = map[iri.IRI]string{}
+	f.codes, f.numbers = map[iri.IRI]string{}, map[counter]int64{}
 	used := map[string]bool{}
 	for _, post := range sample.Posts() {
 		name := strings.ToLower(post.City)
@@ -140,10 +146,51 @@ func (f *filler) archive(ctx context.Context, n int) error {
 	return nil
 }
 
+// rows are those of one transaction.
+type rows struct {
+	dispatches    []*models.Dispatch
+	addressees    [][]models.Addressee
+	references    []models.DispatchReference
+	evidence      []*models.Evidence
+	registrations []models.Registration
+	signers       map[iri.IRI]sign.Signer // held by this transaction
+}
+
+// write writes a batch. Registrations come before the addressees, whose place in a
+// folder is worked out from them.
 func (f *filler) write(ctx context.Context, drafts []sample.Draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
 	return f.node.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		b := &rows{signers: map[iri.IRI]sign.Signer{}}
 		for _, d := range drafts {
-			if err := f.dispatch(ctx, tx, d); err != nil {
+			if err := f.dispatch(ctx, tx, b, d); err != nil {
+				return err
+			}
+		}
+		if len(b.registrations) > 0 {
+			if _, err := tx.NewInsert().Model(&b.registrations).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		for i, d := range b.dispatches {
+			if _, err := models.InsertDispatch(ctx, tx, d); err != nil {
+				return err
+			}
+			if err := models.InsertAddressees(ctx, tx, b.addressees[i]); err != nil {
+				return err
+			}
+			f.remember(d)
+		}
+		if err := models.InsertReferences(ctx, tx, b.references); err != nil {
+			return err
+		}
+		if err := models.InsertEvidence(ctx, tx, b.evidence...); err != nil {
+			return err
+		}
+		for c, last := range f.numbers {
+			if _, err := tx.NewRaw(`INSERT INTO reference_counters (office, year, last) VALUES (?, ?, ?) ON CONFLICT (office, year) DO UPDATE SET last = EXCLUDED.last`, c.office, c.year, last).Exec(ctx); err != nil {
 				return err
 			}
 		}
@@ -151,8 +198,8 @@ func (f *filler) write(ctx context.Context, drafts []sample.Draft) error {
 	})
 }
 
-// dispatch writes what a release leaves of one draft.
-func (f *filler) dispatch(ctx context.Context, tx bun.Tx, draft sample.Draft) error {
+// dispatch makes the rows that a release leaves of one draft.
+func (f *filler) dispatch(ctx context.Context, tx bun.Tx, b *rows, draft sample.Draft) (err error) {
 	n, r := f.node, f.random
 	from := r.IntN(len(f.Offices))
 	office := f.Offices[from]
@@ -160,10 +207,9 @@ func (f *filler) dispatch(ctx context.Context, tx bun.Tx, draft sample.Draft) er
 	age := time.Duration(float64(corpusYears*365*24*time.Hour) * (1 - float64(f.done)/float64(max(f.total, 1))))
 	at := f.now.Add(-age).Truncate(time.Second)
 	f.done++
-	number, err := models.NextReference(ctx, tx, office, at.Year())
-	if err != nil {
-		return err
-	}
+	count := counter{office, at.Year()}
+	f.numbers[count]++
+	number := f.numbers[count]
 	level, ok := n.Guard.Level(draft.Marking)
 	if !ok {
 		return fmt.Errorf("%q is no marking here", draft.Marking)
@@ -213,7 +259,13 @@ func (f *filler) dispatch(ctx context.Context, tx bun.Tx, draft sample.Draft) er
 		w.RefTags = append(w.RefTags, vocab.RefTag{Name: t.Reference, Href: t.IRI, DigestMultibase: t.Digest})
 		references = append(references, models.DispatchReference{Dispatch: w.ID, Target: t.IRI, Label: t.Reference, Digest: t.Digest})
 	}
-	document, err := n.Keyring.Prove(ctx, tx, office, w.Encode(), at)
+	if b.signers[office] == nil {
+		if b.signers[office], err = n.Keyring.Signer(ctx, tx, office, sign.Ed25519, n.Now()); err != nil {
+			return err
+		}
+	}
+	// The keys are of today, and so are the seals.
+	document, err := sign.Prove(w.Encode(), b.signers[office], n.Now())
 	if err != nil {
 		return err
 	}
@@ -224,44 +276,19 @@ func (f *filler) dispatch(ctx context.Context, tx bun.Tx, draft sample.Draft) er
 	d := &models.Dispatch{IRI: w.ID, Version: 1, Latest: true, Origin: models.OriginIssued, Author: office, AuthorHost: n.Own, Community: w.Audience, Reference: w.ReferenceNumber,
 		Kind: w.DispatchType, Subject: w.Name, Precedence: draft.Precedence, PrecedenceRank: int64(rank), Marking: level.Name, MarkingRank: int64(level.Rank), Language: "en",
 		Context: w.Context, Activity: iri.IRI(fmt.Sprintf("%s/a/c%06d", base, f.done)), Document: document, Digest: digest, Signatory: w.Signatory, State: models.DispatchInForce,
-		PublishedAt: models.At(at), DistributedAt: models.At(at), Excerpt: dispatches.Excerpt(w.Content), CreatedAt: models.At(at)}
-	if _, err := models.InsertDispatch(ctx, tx, d); err != nil {
-		return err
-	}
-	if err := models.InsertAddressees(ctx, tx, addressees); err != nil {
-		return err
-	}
-	if err := models.InsertReferences(ctx, tx, references); err != nil {
-		return err
-	}
-	if err := models.InsertEvidence(ctx, tx, f.evidence(d, addressees)...); err != nil {
-		return err
-	}
-	if err := f.handled(ctx, tx, d, addressees); err != nil {
-		return err
-	}
-	f.remember(d)
-	return nil
-}
-
-func (f *filler) evidence(d *models.Dispatch, addressees []models.Addressee) []*models.Evidence {
-	var rows []*models.Evidence
+		PublishedAt: models.At(at), DistributedAt: models.At(at), Excerpt: dispatches.Excerpt(w.Paragraphs[0].Content), CreatedAt: models.At(at)}
+	b.dispatches, b.addressees, b.references = append(b.dispatches, d), append(b.addressees, addressees), append(b.references, references...)
 	for _, a := range addressees {
-		for _, station := range []string{models.Submitted, models.Delivered} {
-			rows = append(rows, &models.Evidence{Dispatch: d.IRI, Version: 1, Addressee: a.Actor, Station: station, ByActor: d.Author, At: d.PublishedAt})
-		}
+		b.evidence = append(b.evidence, &models.Evidence{Dispatch: d.IRI, Version: 1, Addressee: a.Actor, Station: models.Submitted, ByActor: d.Author, At: d.PublishedAt})
 	}
-	return rows
-}
-
-// handled lets most ACTION addressees have read and taken what is older than a month.
-func (f *filler) handled(ctx context.Context, tx bun.Tx, d *models.Dispatch, addressees []models.Addressee) error {
-	if f.now.Sub(d.PublishedAt.Time()) < 30*24*time.Hour || f.random.IntN(10) == 0 {
-		return nil
+	action := addressees[0]
+	b.evidence = append(b.evidence, &models.Evidence{Dispatch: d.IRI, Version: 1, Addressee: action.Actor, Station: models.Delivered, ByActor: action.Actor, At: d.PublishedAt})
+	// Most ACTION addressees have taken what is older than a month.
+	if age > 30*24*time.Hour && r.IntN(10) > 0 {
+		then := d.PublishedAt.Add(time.Hour)
+		b.registrations = append(b.registrations, models.Registration{Dispatch: d.IRI, Office: action.Actor, Number: fmt.Sprintf("R-%d", f.done), RegisteredAt: then, ReadAt: then, TakenAt: then})
 	}
-	a := addressees[0]
-	at := d.PublishedAt.Add(time.Hour)
-	return models.SaveRegistration(ctx, tx, &models.Registration{Dispatch: d.IRI, Office: a.Actor, RegisteredAt: at, Number: fmt.Sprintf("R-%d", f.done), ReadAt: at, TakenAt: at})
+	return nil
 }
 
 // remember keeps a few hundred of the latest to be answered, and names some of all ages.

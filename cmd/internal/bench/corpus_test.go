@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"valise/cmd/internal/node"
+	"valise/cmd/internal/sample"
 	"valise/config"
 	"valise/instance/archive"
 	"valise/models"
@@ -67,6 +68,13 @@ func TestFillCorpus(t *testing.T) {
 }
 
 func TestVolumesHaveNamesOfTheirOwn(t *testing.T) {
+	counted := 0
+	for _, v := range sample.Volumes() {
+		counted += v.Documents
+	}
+	if want := len(sample.Documents()); counted != want {
+		t.Errorf("the volumes say that they have %d documents; they have %d", counted, want)
+	}
 	seen := map[string]bool{}
 	documents := 0
 	for name, text := range volumes(600) {

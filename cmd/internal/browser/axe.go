@@ -9,15 +9,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Accessible holds the page to WCAG 2.2 AA as far as axe-core sees. VALISE_AXE names
+// Accessible holds the page to WCAG 2.2 AA as far as axe-core sees. TEST_AXE names
 // axe.min.js of the npm package axe-core; without it the check is left out, and in CI
 // that is a failure.
 func (p *Person) Accessible() {
 	p.t.Helper()
-	path := os.Getenv("VALISE_AXE")
+	path := os.Getenv("TEST_AXE")
 	if path == "" {
 		if os.Getenv("VALISE_CI") != "" {
-			p.t.Fatal("VALISE_AXE is not set: CI checks every page with axe-core")
+			p.t.Fatal("TEST_AXE is not set: CI checks every page with axe-core")
 		}
 		return
 	}

@@ -243,14 +243,14 @@ func (p *Person) Quiet() {
 	p.errors = nil
 }
 
-// Shot keeps a picture of the whole page as NAME.png in the folder that VALISE_SHOTS
+// Shot keeps a picture of the whole page as NAME.png in the folder that TEST_SHOTS
 // names; without it none is kept. No page may be wider than its window.
 func (p *Person) Shot(name string) {
 	p.t.Helper()
 	if over := p.Evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"); over != "0" {
 		p.t.Errorf("at %s (%s) the page is %s px wider than its window", p.At(), name, over)
 	}
-	dir := os.Getenv("VALISE_SHOTS")
+	dir := os.Getenv("TEST_SHOTS")
 	if dir == "" {
 		return
 	}

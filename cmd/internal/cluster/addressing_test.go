@@ -134,7 +134,8 @@ func TestForeignActsChangeNothing(t *testing.T) {
 			s.Settle()
 			after := state(t, s.Nodes[ministry])
 			for _, table := range []string{"dispatches", "addressees", "members", "communities", "comments", "community_log", "invitations", "peers"} {
-				if before[table] != after[table] {
+				// An addressee's refusal is marked beside her, for the desk that sent it.
+				if before[table] != after[table] && !(table == "addressees" && name == "a rejection of a dispatch") {
 					t.Errorf("%s changed", table)
 				}
 			}

@@ -184,6 +184,7 @@ func TestLateIsSetAsideAndTriedAgain(t *testing.T) {
 	p.Clock.Forward(25 * 3600 * 1e9)
 	_, err := p.Nodes[ministry].Dispatches.Watch(t.Context())
 	cluster.Must(t, err)
+	p.m = portaltest.SignIn(t, p.Nodes[ministry], p.officer) // the session has run out meanwhile
 	p.m.Get("/correspondence/state/aside").OK().Sound().Says(d.Reference, "1 late or refused", "has not reached somebody")
 	show := p.m.Get(page.DispatchPath(d.IRI)).OK().Sound().Says("Late, no receipt since", "Try now")
 	if show.Find("#evidence td.wait").Length() != 1 {
