@@ -239,6 +239,14 @@ func (r *Request) T(key string, args ...any) string {
 	return text
 }
 
+// Word is the sentence for a key that others make up, else what stands in for it.
+func (r *Request) Word(key, instead string) string {
+	if text, ok := r.site.words.find(r.lang, key); ok {
+		return text
+	}
+	return instead
+}
+
 // N is T with a number that chooses the plural form.
 func (r *Request) N(key string, count int, args ...any) string {
 	text, err := r.site.words.say(r.lang, key, count, args)

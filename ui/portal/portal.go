@@ -21,10 +21,12 @@ import (
 	"valise/instance/keys"
 	"valise/instance/queues"
 	"valise/instance/refusals"
+	"valise/instance/search"
 	"valise/models/iri"
 	"valise/ui/account"
 	"valise/ui/correspondence"
 	"valise/ui/drafting"
+	"valise/ui/finding"
 	"valise/ui/operator"
 	"valise/ui/page"
 )
@@ -50,6 +52,7 @@ type Services struct {
 	Keys          *keys.Keys
 	Queues        *queues.Queues
 	Recent        *refusals.Recent
+	Search        *search.Search
 }
 
 // New builds the pages.
@@ -74,6 +77,7 @@ func New(s Services) (*page.Site, error) {
 		account.New(account.Services{Own: s.Own, Access: s.Access, Accreditation: s.Accreditation, Now: s.Now}),
 		correspondence.New(correspondence.Services{Own: s.Own, Desk: s.Desk, Communities: s.Communities}),
 		drafting.New(drafting.Services{Drafting: s.Drafting, Limits: s.Config.Attachments}),
+		finding.New(s.Search),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
 			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
 	)

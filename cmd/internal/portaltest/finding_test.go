@@ -1,0 +1,46 @@
+package portaltest_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"valise/cmd/internal/cluster"
+	"valise/cmd/internal/portaltest"
+	"valise/instance/dispatches"
+	"valise/models/iri"
+)
+
+// A reader finds what was addressed to her office, keeps a question, and learns nothing of
+// what was not.
+func TestSearchPage(t *testing.T) {
+	c := cluster.New(t, []iri.Host{ministry})
+	west, anna := c.Office(ministry, "west", "WEST", "Western Department", "anna")
+	east, bruno := c.Office(ministry, "east", "EAST", "Eastern Department", "bruno")
+	c.Send(ministry, anna, west, dispatches.Content{Kind: "cable", Subject: "Water <sharing> on the upper river", Precedence: "ROUTINE", Marking: "LIMITED", Language: "en",
+		Action: []iri.IRI{east}, Paragraphs: []dispatches.Paragraph{{Text: "The delegation asks for a joint commission on the waters.", Language: "en"}}})
+	c.Settle()
+	n := c.Nodes[ministry]
+	cluster.Must(t, n.Search.Settle(t.Context(), 10*time.Second))
+
+	reader := portaltest.SignIn(t, n, bruno)
+	page := reader.Get("/search").OK().Sound().Submit(`form[role=search]`, "q", "commission water").OK().Sound()
+	page.Says("1 that you may read", "WEST 2026/000001").Lacks("<sharing>")
+	if got := page.Text(".snip mark") + page.Text(".row__subj a mark"); !strings.Contains(got, "commission") || !strings.Contains(got, "Water") {
+		t.Errorf("marked: %q", got)
+	}
+	page.Follow(".row__subj a").OK().Says("joint commission")
+	bad := reader.Get("/search?q=%22open+phrase").Is(422).Sound()
+	if got := bad.Find("#q").AttrOr("value", ""); got != "\"open phrase" {
+		t.Errorf("the question is lost: %q", got)
+	}
+	kept := page.Submit(`form[action="/search/saved"]`, "name", "Rivers").OK().Says("The search is kept", "Rivers")
+	kept.Follow(`a[href^="/search/saved/"]`).OK().Says("1 that you may read")
+	kept.Submit(`form[action$="/forget"]`).OK().Says("The search was deleted").Lacks("Rivers")
+
+	_, carla := c.Office(ministry, "south", "SOUTH", "Southern Department", "carla")
+	portaltest.SignIn(t, n, carla).Get("/search?q=commission").OK().Says("Nothing that you may read fits").Lacks("WEST 2026", "upper river")
+	for _, lang := range []string{"fr", "ar"} {
+		reader.Get("/search?q=commission&lang=" + lang).OK().Sound()
+	}
+}
