@@ -48,6 +48,8 @@ type SearchText struct {
 	Words []string
 	Marks []string
 	Body  string
+	// Readers are the marks, among Marks too, of whoever the audience may let have it.
+	Readers []string
 }
 
 // yearOne is the first second of the year 1, before the Unix epoch.
@@ -238,7 +240,7 @@ func SaveSearchEntry(ctx context.Context, tx bun.Tx, e *SearchEntry, t SearchTex
 	}
 	body := storable(t.Body)
 	if isPG(tx) {
-		_, err = rawExec(ctx, tx, `INSERT INTO search_text (rowid, words, body) VALUES (?, CAST(? AS TSVECTOR), ?)`, e.ID, t.vector(), body)
+		_, err = rawExec(ctx, tx, `INSERT INTO search_text (rowid, readers, words, body) VALUES (?, CAST(? AS TSVECTOR), CAST(? AS TSVECTOR), ?)`, e.ID, SearchText{Marks: t.Readers}.vector(), t.vector(), body)
 	} else {
 		_, err = rawExec(ctx, tx, `INSERT INTO search_text (rowid, words, marks, body) VALUES (?, ?, ?, ?)`, e.ID, strings.Join(t.Words, " "), strings.Join(t.Marks, " "), body)
 	}

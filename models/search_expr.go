@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/uptrace/bun"
 )
 
 // SearchExpr is a condition on the words of an entry. The tokens in it hold letters,
@@ -88,15 +86,24 @@ func (n SearchBut) fts(b *strings.Builder) {
 }
 func (n SearchBut) pg(b *strings.Builder) { joined(b, []SearchExpr{n.Yes, n.No}, "&!", SearchExpr.pg) }
 
-// searchCondition is the condition that the words t of an entry fit, and its argument.
-func searchCondition(db bun.IDB, e SearchExpr) (string, string) {
+// tsquery writes a condition for PostgreSQL.
+func tsquery(e SearchExpr) string {
 	var b strings.Builder
-	if isPG(db) {
-		e.pg(&b)
-		return `t.words @@ CAST(? AS TSQUERY)`, b.String()
+	e.pg(&b)
+	return b.String()
+}
+
+// ftsQuery writes one condition or both for SQLite.
+func ftsQuery(a, b SearchExpr) string {
+	var all SearchAll
+	for _, e := range []SearchExpr{a, b} {
+		if e != nil {
+			all = append(all, e)
+		}
 	}
-	e.fts(&b)
-	return `t.search_text MATCH ?`, b.String()
+	var text strings.Builder
+	all.fts(&text)
+	return text.String()
 }
 
 // SearchDoc is the words of one entry in memory.

@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -16,11 +17,12 @@ type Condition struct {
 	Args []any
 }
 
-// SearchScope is what is searched: entries whose words fit Expr, with ids from From to
-// before To, and which the conditions of models/audience, on rows d of dispatches and of
-// comments, admit. Without Expr every entry fits.
+// SearchScope is what is searched: entries whose words fit Expr and whose readers fit
+// Ahead, with ids from From to before To, and which the conditions of models/audience, on
+// rows d of dispatches and of comments, admit. nil fits every entry. Ahead decides
+// nothing: it spares asking the audience about what it would refuse.
 type SearchScope struct {
-	Expr                 SearchExpr
+	Expr, Ahead          SearchExpr
 	From, To             int64
 	Dispatches, Comments Condition
 }
@@ -35,20 +37,35 @@ func (s *SearchScope) seen() (string, []any) {
 
 // from is the FROM clause and what stands in WHERE before seen.
 func (s *SearchScope) from(db bun.IDB) (string, []any) {
-	if s.Expr == nil {
-		return `search_entries AS e WHERE e.id >= ? AND e.id < ?`, []any{s.From, s.To}
+	from, id := `search_entries AS e WHERE 1 = 1`, "e.id"
+	var args []any
+	switch {
+	case s.Expr == nil && s.Ahead == nil:
+	case isPG(db):
+		from = `search_entries AS e JOIN search_text AS t ON t.rowid = e.id WHERE 1 = 1`
+		if s.Ahead != nil {
+			from, args = from+` AND t.readers @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Ahead))
+		}
+		if s.Expr != nil {
+			from, args = from+` AND t.words @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Expr))
+		}
+	default:
+		// The index itself walks from the newest: nothing is sorted.
+		from, id = `search_text AS t CROSS JOIN search_entries AS e ON e.id = t.rowid WHERE t.search_text MATCH ?`, "t.rowid"
+		args = append(args, ftsQuery(s.Expr, s.Ahead))
 	}
-	cond, words := searchCondition(db, s.Expr)
-	if isPG(db) {
-		return `search_entries AS e JOIN search_text AS t ON t.rowid = e.id WHERE ` + cond + ` AND e.id >= ? AND e.id < ?`, []any{words, s.From, s.To}
+	if s.From > 0 {
+		from, args = from+` AND `+id+` >= ?`, append(args, s.From)
 	}
-	// The index itself walks from the newest: nothing is sorted.
-	return `search_text AS t CROSS JOIN search_entries AS e ON e.id = t.rowid WHERE ` + cond + ` AND t.rowid >= ? AND t.rowid < ?`, []any{words, s.From, s.To}
+	if s.To < math.MaxInt64 {
+		from, args = from+` AND `+id+` < ?`, append(args, s.To)
+	}
+	return from, args
 }
 
 // order is newest first, by the column that the plan walks.
 func (s *SearchScope) order(db bun.IDB) string {
-	if s.Expr == nil || isPG(db) {
+	if s.Expr == nil && s.Ahead == nil || isPG(db) {
 		return ` ORDER BY e.id DESC LIMIT ?`
 	}
 	return ` ORDER BY t.rowid DESC LIMIT ?`

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"valise/instance/archive"
 	"valise/models"
 	"valise/models/iri"
 	"valise/models/modeltest"
@@ -73,7 +75,7 @@ func (d *desk) fill(b *testing.B, n int) {
 		return errors.Join(all...)
 	})
 	for done := 0; done < n; {
-		d.tx(func(ctx context.Context, tx bun.Tx) error {
+		d.tx(func(ctx context.Context, tx bun.Tx) (err error) {
 			for range min(500, n-done) {
 				i := done
 				l := letter{id: fmt.Sprint(i), from: office(i % benchOffices), reference: fmt.Sprintf("DESK%d 2026/%06d", i%benchOffices, i), subject: c.text(6), language: "en", kind: "cable", marking: "LIMITED",
@@ -84,6 +86,13 @@ func (d *desk) fill(b *testing.B, n int) {
 				row := l.row()
 				if i%10 == 0 {
 					row.Origin = models.OriginArchive
+					r := archive.Record{Subject: l.subject}
+					for _, p := range l.paragraphs {
+						r.Paragraphs = append(r.Paragraphs, archive.Paragraph{Text: p})
+					}
+					if row.Document, err = json.Marshal(r); err != nil {
+						return err
+					}
 				}
 				if _, err := models.InsertDispatch(ctx, tx, row); err != nil {
 					return err

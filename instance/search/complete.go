@@ -87,8 +87,7 @@ func (s *Search) begun(ctx context.Context, person iri.IRI, text, mark string, o
 	if err != nil {
 		return nil, nil, err
 	}
-	ahead, err := s.ahead(ctx, sc)
-	if err != nil {
+	if sc.Ahead, err = s.ahead(ctx, sc); err != nil {
 		return nil, nil, err
 	}
 	var list []models.SearchExpr
@@ -98,7 +97,7 @@ func (s *Search) begun(ctx context.Context, person iri.IRI, text, mark string, o
 	for i, w := range words {
 		list = append(list, models.SearchTerm{Token: mark + w, Prefix: i == len(words)-1})
 	}
-	sc.Expr, sc.To = both(allOf(list), ahead), math.MaxInt64
+	sc.Expr, sc.To = allOf(list), math.MaxInt64
 	found, err := models.SearchCandidates(ctx, s.Store.R, sc.SearchScope, false, limit)
 	if err != nil {
 		return nil, nil, fmt.Errorf("complete %q: %w", text, err)

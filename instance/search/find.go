@@ -18,8 +18,8 @@ import (
 const (
 	// CountMost is how far hits are counted, ranked and put into facets: beyond it there
 	// are simply more. A word that most documents hold would keep everybody waiting.
-	CountMost = 300
-	pageMost  = 100
+	CountMost = 100
+	pageMost  = 50 // below CountMost
 	// namedMost is for how many actors the index is asked ahead of the audience.
 	namedMost = 100
 )
@@ -105,17 +105,6 @@ func (s *Search) ahead(ctx context.Context, sc *scope) (models.SearchExpr, error
 	return readable, nil
 }
 
-// both is two conditions at once; nil is none.
-func both(a, b models.SearchExpr) models.SearchExpr {
-	switch {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	}
-	return models.SearchAll{a, b}
-}
-
 // Find answers a question for a person: one page, from the cursor of the page before or
 // "". It takes at most eight statements.
 func (s *Search) Find(ctx context.Context, person iri.IRI, q Query, from string, limit int) (*Page, error) {
@@ -125,15 +114,19 @@ func (s *Search) Find(ctx context.Context, person iri.IRI, q Query, from string,
 	if err != nil {
 		return nil, err
 	}
+	done, err := s.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	sc, err := s.scope(ctx, person)
 	if err != nil {
 		return nil, err
 	}
-	ahead, err := s.ahead(ctx, sc)
-	if err != nil {
+	if sc.Ahead, err = s.ahead(ctx, sc); err != nil {
 		return nil, err
 	}
-	sc.Expr = both(q.expr(), ahead)
+	sc.Expr = q.expr()
 	sc.From, sc.To = q.span()
 	if q.Ranked && at.top != 0 {
 		sc.To = min(sc.To, at.top)

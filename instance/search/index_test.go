@@ -166,7 +166,7 @@ func TestRank(t *testing.T) {
 			t.Fatal(err)
 		}
 		q.Ranked = true
-		for _, size := range []int{1, 2, 100} {
+		for _, size := range []int{1, 2, 50} {
 			if got := strings.Join(ids(d.all(anna, q, size)), " "); got != "subject-new subject-old about mention-new mention-old" {
 				t.Errorf("pages of %d: %s", size, got)
 			}
@@ -200,7 +200,7 @@ func TestCommonWord(t *testing.T) {
 			if err != nil || p.Count != CountMost || !p.More {
 				t.Fatalf("%d found, more: %v (%v)", p.Count, p.More, err)
 			}
-			all := ids(d.all(anna, q, 70))
+			all := ids(d.all(anna, q, 45))
 			if want := map[bool]int{false: mine, true: CountMost}[ranked]; len(all) != want {
 				t.Errorf("ranked %v: %d of %d", ranked, len(all), want)
 			}

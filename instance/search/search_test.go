@@ -192,7 +192,7 @@ func (d *desk) find(person iri.IRI, text string) []string {
 	if err != nil {
 		d.t.Fatalf("%s: %v", text, err)
 	}
-	return ids(d.all(person, q, 100))
+	return ids(d.all(person, q, pageMost))
 }
 
 func ids(hits []Hit) []string {

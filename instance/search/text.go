@@ -274,6 +274,11 @@ func (w *writing) index() (t models.SearchText, best string) {
 	}
 	slices.Sort(w.marks)
 	t.Marks, t.Body = slices.Compact(w.marks), body.String()
+	for _, m := range t.Marks {
+		if strings.HasPrefix(m, forActor) || m == inPart+partArchive {
+			t.Readers = append(t.Readers, m)
+		}
+	}
 	return t, " " + strings.Join(ranking, " ") + " "
 }
 

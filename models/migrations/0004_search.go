@@ -63,14 +63,15 @@ INSERT INTO search_text (search_text, rank) VALUES ('secure-delete', 1);
 INSERT INTO search_text (search_text, rank) VALUES ('usermerge', 2);
 `
 
-// searchPostgres keeps the words in the row itself as far as they go in: were they out of
-// line, the planner would hold reading all of them for cheaper than the index.
+// searchPostgres keeps who may be a reader apart from the words, which are mostly out of
+// line: walking from the newest entry then reads few of them.
 const searchPostgres = `
 CREATE TABLE search_text (
   rowid BIGINT PRIMARY KEY,
+  readers TSVECTOR NOT NULL DEFAULT '',
   words TSVECTOR NOT NULL,
   body TEXT NOT NULL
-) WITH (toast_tuple_target = 8160);
-ALTER TABLE search_text ALTER COLUMN words SET STORAGE MAIN;
+);
+CREATE INDEX search_text_readers ON search_text USING gin (readers) WITH (fastupdate = off);
 CREATE INDEX search_text_words ON search_text USING gin (words) WITH (fastupdate = off);
 `
