@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	claimMost = 64
+	// ClaimMost is how many arrivals one Step applies at most.
+	ClaimMost = 64
 	claimFor  = 2 * time.Minute
 	// applyFor bounds how long one transaction gathers further arrivals. No write
 	// transaction lasts over 50 ms.
@@ -61,7 +62,7 @@ type job struct {
 // Step claims one batch and applies it. It returns how many arrivals it moved.
 func (w *Worker) Step(ctx context.Context) (int, error) {
 	now := models.At(w.Now())
-	rows, err := models.ClaimArrivals(ctx, w.Store.W, now, now.Add(claimFor), claimMost)
+	rows, err := models.ClaimArrivals(ctx, w.Store.W, now, now.Add(claimFor), ClaimMost)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}

@@ -28,6 +28,9 @@ type Search struct {
 	Rules iri.Rules
 	Log   *slog.Logger
 	Now   func() time.Time
+	// Pressed tells whether work that goes first waits: Step then ends after one batch.
+	// nil: never.
+	Pressed func() bool
 
 	stale sync.Once   // entries of another normaliser are asked for once in a process
 	parts atomic.Bool // the index has parts that can be joined
@@ -56,7 +59,10 @@ func (s *Search) Step(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("find what another version has indexed: %w", err)
 	}
 	done := 0
-	for range stepMost {
+	for n := range stepMost {
+		if n > 0 && s.Pressed != nil && s.Pressed() {
+			break
+		}
 		jobs, err := models.SearchJobs(ctx, s.Store.R, batch)
 		if err != nil {
 			return done, fmt.Errorf("read the queue of the index: %w", err)
@@ -64,8 +70,8 @@ func (s *Search) Step(ctx context.Context) (int, error) {
 		if len(jobs) == 0 {
 			break
 		}
-		n, err := s.index(ctx, jobs)
-		done += n
+		taken, err := s.index(ctx, jobs)
+		done += taken
 		s.parts.Store(true)
 		if err != nil {
 			return done, err

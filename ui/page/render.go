@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -54,9 +55,10 @@ type view struct {
 	Mark      *Mark // of Highest
 	Script    string
 	Sheet     string
+	Main      template.HTML // the page within its frame
 }
 
-// parse compiles each page once for each language: functions of words know theirs.
+// parse compiles each area once for each language: functions of words know theirs.
 func (s *Site) parse(areas []Area) error {
 	all := append([]Area{{Name: "page", Files: files}}, areas...)
 	for _, l := range Languages {
@@ -73,40 +75,49 @@ func (s *Site) parse(areas []Area) error {
 	return nil
 }
 
+// definitions finds the names that a file defines.
+var definitions = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
+
+// parseArea compiles the pages of an area together, so that what they share is there
+// once. Each page's "main" gets the page's name; any other name is defined once.
 func (s *Site) parseArea(base *template.Template, l Language, a Area) error {
 	names, err := fs.Glob(a.Files, "*.html")
 	if err != nil {
 		return err
 	}
-	shared, err := base.Clone()
+	t, err := base.Clone()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if strings.HasPrefix(name, "_") {
-			if _, err := shared.ParseFS(a.Files, name); err != nil {
-				return err
-			}
-		}
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "_") {
-			continue
-		}
-		t, err := shared.Clone()
+		text, err := fs.ReadFile(a.Files, name)
 		if err != nil {
 			return err
 		}
-		if t, err = t.ParseFS(a.Files, name); err != nil {
+		page := a.Name + "/" + strings.TrimSuffix(path.Base(name), ".html")
+		twice := ""
+		text = definitions.ReplaceAllFunc(text, func(m []byte) []byte {
+			switch d := string(definitions.FindSubmatch(m)[1]); {
+			case d == "main":
+				s.pages[l.Tag+" "+page] = t
+				return fmt.Appendf(nil, "{{define %q", page)
+			case t.Lookup(d) != nil:
+				twice = d
+			}
+			return m
+		})
+		if twice != "" {
+			return fmt.Errorf("%s defines %q, which is defined already", name, twice)
+		}
+		if _, err := t.New(a.Name + "/" + name).Parse(string(text)); err != nil {
 			return err
 		}
-		t.Funcs(template.FuncMap{"part": func(name string, data any) (template.HTML, error) {
-			var b bytes.Buffer
-			err := t.ExecuteTemplate(&b, name, data)
-			return template.HTML(b.String()), err
-		}})
-		s.pages[l.Tag+" "+a.Name+"/"+strings.TrimSuffix(path.Base(name), ".html")] = t
 	}
+	t.Funcs(template.FuncMap{"part": func(name string, data any) (template.HTML, error) {
+		var b bytes.Buffer
+		err := t.ExecuteTemplate(&b, name, data)
+		return template.HTML(b.String()), err
+	}})
 	return nil
 }
 
@@ -137,9 +148,13 @@ func (r *Request) Render(p Page) error {
 			v.Rail.Groups = p.Beside
 		}
 	}
-	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+	var main, b bytes.Buffer
+	if err := t.ExecuteTemplate(&main, p.Name, v); err != nil {
 		return fmt.Errorf("make the page %s: %w", p.Name, err)
+	}
+	v.Main = template.HTML(main.String())
+	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		return fmt.Errorf("make the frame of the page %s: %w", p.Name, err)
 	}
 	status := r.Writer.Status()
 	if status == 0 {

@@ -85,10 +85,11 @@ func (r *receiver) addr() string { return fmt.Sprintf("127.0.0.1:%d", r.at.Port)
 
 // burst is what one burst of arrivals has shown.
 type burst struct {
-	accepted, applied time.Duration // from the first request
-	latencies, waited []time.Duration
-	cpuAccepted, cpu  float64 // seconds, until all were accepted and until all were applied
-	peak              float64 // MiB
+	// accepted, applied and indexed are counted from the first request.
+	accepted, applied, indexed time.Duration
+	latencies, waited          []time.Duration
+	cpuAccepted, cpu           float64 // seconds, until all were accepted and until all were applied
+	peak                       float64 // MiB
 }
 
 func (r *receiver) burst(ctx context.Context, n int, name string) (*burst, error) {
@@ -97,12 +98,13 @@ func (r *receiver) burst(ctx context.Context, n int, name string) (*burst, error
 		return nil, err
 	}
 	u := &burst{}
+	var began time.Time
 	err = r.instance.profiling(name, func() error {
 		var before, between, after usage
 		if err := r.instance.call("usage", usageArgs{Reset: true}, &before); err != nil {
 			return err
 		}
-		began := time.Now()
+		began = time.Now()
 		a, err := load(ctx, r.addr(), connections, requests, http.StatusAccepted)
 		if err != nil {
 			return err
@@ -131,8 +133,13 @@ func (r *receiver) burst(ctx context.Context, n int, name string) (*burst, error
 	if err != nil {
 		return nil, err
 	}
-	// The receipts that a burst leaves do not bear on the next turn.
-	return u, r.instance.call("drained", struct{}{}, nil)
+	// The receipts and the words that a burst leaves do not bear on the next turn.
+	if err := r.instance.call("drained", struct{}{}, nil); err != nil {
+		return nil, err
+	}
+	err = r.instance.call("indexed", struct{}{}, nil)
+	u.indexed = time.Since(began)
+	return u, err
 }
 
 func (r *receiver) bare(ctx context.Context, n int) (float64, error) {
@@ -202,7 +209,7 @@ func (r *receiver) warm(ctx context.Context) error {
 
 func (r *receiver) turns(ctx context.Context, name string) (in, apply *measure, err error) {
 	n := r.b.N
-	var limits, rates, applied, accepts, settles, cpuIn, cpu, peak []float64
+	var limits, rates, applied, accepts, settles, indexed, cpuIn, cpu, peak []float64
 	var latencies, waited []time.Duration
 	for range turns {
 		bare, err := r.bare(ctx, n)
@@ -215,6 +222,7 @@ func (r *receiver) turns(ctx context.Context, name string) (in, apply *measure, 
 		}
 		limits, rates, applied = append(limits, bare), append(rates, float64(n)/u.accepted.Seconds()), append(applied, float64(n)/u.applied.Seconds())
 		accepts, settles = append(accepts, u.accepted.Seconds()), append(settles, u.applied.Seconds())
+		indexed = append(indexed, u.indexed.Seconds())
 		cpuIn, cpu, peak = append(cpuIn, u.cpuAccepted*1000/float64(n)), append(cpu, u.cpu*1000/float64(n)), append(peak, u.peak)
 		latencies, waited = append(latencies, u.latencies...), append(waited, u.waited...)
 	}
@@ -224,6 +232,7 @@ func (r *receiver) turns(ctx context.Context, name string) (in, apply *measure, 
 	apply.percentiles(waited)
 	apply.add("burst_accept_s", median(accepts))
 	apply.add("burst_applied_s", median(settles))
+	apply.add("burst_indexed_s", median(indexed))
 	return in, apply, nil
 }
 

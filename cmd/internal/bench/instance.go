@@ -39,7 +39,7 @@ func newInstance() calls {
 	i := &instance{}
 	return calls{
 		"open": on(i.open), "seed": on(i.seed), "community": on(i.community), "draft": on(i.draft), "release": on(i.release),
-		"applied": on(i.applied), "drained": on(i.drained), "multiply": on(i.multiply), "import": on(i.importing), "close": on(i.close),
+		"applied": on(i.applied), "drained": on(i.drained), "indexed": on(i.indexed), "multiply": on(i.multiply), "import": on(i.importing), "close": on(i.close),
 	}
 }
 
@@ -225,6 +225,11 @@ func (i *instance) applied(ctx context.Context, a settleArgs) (any, error) {
 // drained waits until no delivery is pending.
 func (i *instance) drained(ctx context.Context, _ struct{}) (any, error) {
 	return nil, i.until(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending')`)
+}
+
+// indexed waits until the search index has everything.
+func (i *instance) indexed(ctx context.Context, _ struct{}) (any, error) {
+	return nil, i.until(ctx, `SELECT EXISTS (SELECT 1 FROM search_queue)`)
 }
 
 func (i *instance) until(ctx context.Context, pending string) error {

@@ -111,7 +111,8 @@ type Node struct {
 	lock    *lockFile
 	arrived chan struct{}
 	applied chan struct{}
-	watched time.Time // when late dispatches were last looked for
+	behind  atomic.Bool // a full batch of arrivals was applied last: more wait
+	watched time.Time   // when late dispatches were last looked for
 	ready   atomic.Bool
 	epoch   atomic.Int64 // config epoch that the caches are of
 	heard   sync.Map     // iri.Host → time.Time, of hosts heard lately
@@ -298,7 +299,7 @@ func (n *Node) build(o Outside) error {
 	n.Keys = &keys.Keys{Store: n.Store, Ring: n.Keyring, Out: out, Serve: n.Serve, Own: n.Own, Now: n.Now}
 	n.Checks = &checks.Checks{Store: n.Store, Actors: n.Actors, Guard: n.Guard, Own: n.Own, Now: n.Now}
 	n.Archive = &archive.Archive{Store: n.Store, Guard: n.Guard, Own: n.Own, Now: n.Now}
-	n.Search = &search.Search{Store: n.Store, Guard: n.Guard, Rules: n.Rules, Log: n.Log, Now: n.Now}
+	n.Search = &search.Search{Store: n.Store, Guard: n.Guard, Rules: n.Rules, Log: n.Log, Now: n.Now, Pressed: n.pressed}
 	n.Directory = &directory.Directory{Store: n.Store, Client: client, Actors: n.Actors, Own: n.Own, Rules: n.Rules, Now: n.Now}
 	n.Admin = machine.Services{Accounts: n.Accounts, Accreditation: n.Accreditation, Dispatches: n.Dispatches, Communities: n.Communities, Archive: n.Archive, Keys: n.Keys, Checks: n.Checks,
 		Queues: &queues.Queues{Store: n.Store, Now: n.Now, Wake: n.Wake}, Directory: n.Directory, Search: n.Search, Own: n.Own}

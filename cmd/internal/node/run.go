@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"valise/federation/inbox"
 	"valise/federation/policy"
 	"valise/federation/vocab"
 	"valise/models"
@@ -19,10 +20,11 @@ const (
 	// maintainEvery is how often terms, gaps and missing files are looked at when no
 	// arrival was applied.
 	maintainEvery = time.Second
-	// indexEvery is how often the search index looks for what was kept, and standMost how
-	// many quarters of it the index stands back at most.
+	// indexEvery is how often the search index looks for what was kept.
 	indexEvery = time.Second
-	standMost  = 20
+	// standMost bounds how long the search index stands back from a burst; then it works
+	// for as long, so that a load without end does not leave it behind.
+	standMost = 15 * time.Second
 	// watchEvery is how often late dispatches are looked for and old ids forgotten.
 	watchEvery = time.Minute
 )
@@ -48,6 +50,7 @@ func (n *Node) apply(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			n.Log.Error("arrivals cannot be applied", "err", err)
 		}
+		n.behind.Store(err == nil && moved == inbox.ClaimMost)
 		if moved > 0 && err == nil {
 			continue
 		}
@@ -64,16 +67,22 @@ func (n *Node) maintain(ctx context.Context) {
 	}
 }
 
-// index puts what was kept into the search index. It stands back while arrivals come in,
-// but not for ever.
+// pressed tells whether a burst of arrivals is being accepted or applied.
+func (n *Node) pressed() bool { return n.Box.Busy() || n.behind.Load() }
+
+// index puts what was kept into the search index, and leaves the processor to bursts.
 func (n *Node) index(ctx context.Context) {
-	for stood := 0; ctx.Err() == nil; {
-		if n.Box.Busy() && stood < standMost {
-			stood++
+	for since := (time.Time{}); ctx.Err() == nil; {
+		switch stood := time.Since(since); {
+		case !n.pressed() || stood >= 2*standMost && !since.IsZero():
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+			continue
+		case stood < standMost:
 			wait(ctx, nil, indexEvery/4)
 			continue
 		}
-		stood = 0
 		done, err := n.Search.Step(ctx)
 		if err != nil && ctx.Err() == nil {
 			n.Log.Error("the search index cannot be brought in line", "err", err)
