@@ -89,10 +89,11 @@ func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
 }
 
 // DueDeliveries returns up to limit rows of one host that may be tried now: the
-// first of each lane, precedence first, then age.
+// first of each lane, precedence first, then age. Their precedence and the reason of the
+// last attempt are left out.
 func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, limit int) ([]*Delivery, error) {
-	found, err := raw(ctx, db, `SELECT d.id, d.host, d.inbox, d.activity, d.actor, d.type, d.object_id, d.object_version, d.recipient, d.community, d.purpose,
-			d.lane, d.precedence, d.state, d.attempts, d.next_at, d.status, d.reason, d.created_at, d.finished_at
+	found, err := raw(ctx, db, `SELECT d.id, d.inbox, d.activity, d.actor, d.type, d.object_id, d.object_version, d.recipient, d.community, d.purpose,
+			d.lane, d.attempts, d.next_at, d.status, d.created_at
 		FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND d.next_at <= ? AND NOT EXISTS (
 			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
 		ORDER BY d.precedence DESC, d.id LIMIT ?`, string(host), int64(now), limit)
@@ -102,9 +103,9 @@ func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, lim
 	defer found.Close()
 	var rows []*Delivery
 	for found.Next() {
-		d := new(Delivery)
-		if err := found.Scan(&d.ID, &d.Host, &d.Inbox, &d.Activity, &d.Actor, &d.Type, &d.ObjectID, &d.ObjectVersion, &d.Recipient, &d.Community, &d.Purpose,
-			&d.Lane, &d.Precedence, &d.State, &d.Attempts, &d.NextAt, &d.Status, &d.Reason, &d.CreatedAt, &d.FinishedAt); err != nil {
+		d := &Delivery{Host: host, State: DeliveryPending}
+		if err := found.Scan(&d.ID, &d.Inbox, &d.Activity, &d.Actor, &d.Type, &d.ObjectID, &d.ObjectVersion, &d.Recipient, &d.Community, &d.Purpose,
+			&d.Lane, &d.Attempts, &d.NextAt, &d.Status, &d.CreatedAt); err != nil {
 			return nil, err
 		}
 		rows = append(rows, d)

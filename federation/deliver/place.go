@@ -43,7 +43,7 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 	for _, h := range hosts {
 		l.places <- struct{}{}
 		wg.Add(1)
-		go func() {
+		c.hands.do(func() {
 			defer wg.Done()
 			place := newPlace(l.places, l.slow, l.freed)
 			defer place.leave()
@@ -61,7 +61,7 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 			}, last); err != nil && ctx.Err() == nil {
 				c.Log.Error("deliveries: a host cannot be served", "host", h.Host, "err", err)
 			}
-		}()
+		})
 	}
 	return len(hosts)
 }

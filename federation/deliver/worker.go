@@ -46,9 +46,13 @@ const (
 	// recordingMost bounds the hosts that have given up their place and wait for their
 	// outcomes to be on disk.
 	recordingMost = 64
-	// stagger is how long a lane waits for the one before it to be answered: a host that
-	// answers quickly is served over one connection.
-	stagger = 3 * time.Millisecond
+	// stagger is how long a lane waits for the one before it to be answered, so that a host
+	// which answers quickly is served over one connection; staggerFew is how long it waits
+	// where few rows are left for one more connection: making it costs more than a post.
+	stagger    = 3 * time.Millisecond
+	staggerFew = 20 * time.Millisecond
+	// rowsForLane is for how many rows a further lane is worth a connection at once.
+	rowsForLane = 8
 	// failingMost bounds the hosts in back-off that are probed at once.
 	failingMost = 32
 	// schemeKept is how long a signature scheme found by a double-knock is remembered.
@@ -78,6 +82,8 @@ type Courier struct {
 	rsa     *otter.Cache[rsaKnown, bool]
 	results chan *result
 	wake    chan struct{}
+	hands   hands
+	fast    chan struct{} // a place for each host that answers quickly
 	once    sync.Once
 }
 
@@ -89,6 +95,8 @@ func (c *Courier) init() {
 		c.rsa = otter.Must(&otter.Options[rsaKnown, bool]{MaximumSize: 20000, ExpiryCalculator: otter.ExpiryWriting[rsaKnown, bool](schemeKept)})
 		c.results = make(chan *result, 256)
 		c.wake = make(chan struct{}, 1)
+		c.hands = make(hands)
+		c.fast = make(chan struct{}, c.Places)
 	})
 }
 
@@ -99,6 +107,12 @@ func (c *Courier) Wake() {
 	case c.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Pressed tells whether every place is taken: more hosts wait to be served.
+func (c *Courier) Pressed() bool {
+	c.init()
+	return len(c.fast) == cap(c.fast)
 }
 
 // Forget drops what is cached about hosts.
@@ -150,7 +164,7 @@ func (c *Courier) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	stopWriter := make(chan struct{})
 	go c.writer(stopWriter)
-	fast := make(chan struct{}, c.Places)
+	fast := c.fast
 	slow := make(chan struct{}, slowMost)
 	failing := make(chan struct{}, failingMost)
 	freed := make(chan struct{}, 1)
@@ -278,17 +292,21 @@ func (c *Courier) attempt(ctx context.Context, r *result, rows []*models.Deliver
 		verdicts = append(verdicts, judgement{})
 		j := &verdicts[len(verdicts)-1]
 		waiting++
-		go func() {
+		c.hands.do(func() {
 			*j = c.post(ctx, d)
 			if j.cancelled == "" && j.verdict == HostAway {
 				away.Store(true)
 			}
 			answered <- struct{}{}
-		}()
+		})
+		pause := stagger
+		if waiting > len(rows)/rowsForLane {
+			pause = staggerFew
+		}
 		select {
 		case <-answered:
 			waiting--
-		case <-time.After(stagger):
+		case <-time.After(pause):
 		}
 	}
 	for range waiting {

@@ -67,8 +67,8 @@ func (n *Node) maintain(ctx context.Context) {
 	}
 }
 
-// pressed tells whether a burst of arrivals is being accepted or applied.
-func (n *Node) pressed() bool { return n.Box.Busy() || n.behind.Load() }
+// pressed tells whether a burst is being accepted, applied or delivered.
+func (n *Node) pressed() bool { return n.Box.Busy() || n.behind.Load() || n.Courier.Pressed() }
 
 // index puts what was kept into the search index, and leaves the processor to bursts.
 func (n *Node) index(ctx context.Context) {
