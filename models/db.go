@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -36,7 +37,12 @@ import (
 // itself for ever.
 type Store struct {
 	W, R *bun.DB
+	ran  *atomic.Int64
 }
+
+// Statements is how many statements this process has run on the database, without those
+// that begin and end transactions.
+func (s *Store) Statements() int64 { return s.ran.Load() }
 
 // Postgres tells which of the two databases this is.
 func (s *Store) Postgres() bool { return s.W.Dialect().Name() == dialect.PG }
@@ -89,7 +95,8 @@ func openSQLite(path string) (*Store, error) {
 		q := url.Values{"_pragma": append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(FULL)", "cache_size(-8000)", "mmap_size(0)", "temp_store(MEMORY)"}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	w, err := openKept(dsn("wal_autocheckpoint(2000)") + "&_txlock=immediate")
+	ran := new(atomic.Int64)
+	w, err := openKept(dsn("wal_autocheckpoint(2000)")+"&_txlock=immediate", ran)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -99,14 +106,14 @@ func openSQLite(path string) (*Store, error) {
 		w.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	r, err := openKept(dsn("query_only(1)"))
+	r, err := openKept(dsn("query_only(1)"), ran)
 	if err != nil {
 		w.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	r.SetMaxOpenConns(sqliteReaders)
 	r.SetMaxIdleConns(sqliteReaders)
-	return &Store{W: bun.NewDB(w, sqlitedialect.New()), R: bun.NewDB(r, sqlitedialect.New())}, nil
+	return &Store{W: bun.NewDB(w, sqlitedialect.New()), R: bun.NewDB(r, sqlitedialect.New()), ran: ran}, nil
 }
 
 func openPostgres(rawURL string) (*Store, error) {
@@ -116,12 +123,14 @@ func openPostgres(rawURL string) (*Store, error) {
 	}
 	// bun writes values into the SQL, so a statement cache would never hit.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	ran := new(atomic.Int64)
+	cfg.Tracer = tally{ran}
 	db := stdlib.OpenDB(*cfg)
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	b := bun.NewDB(db, pgdialect.New())
-	return &Store{W: b, R: b}, nil
+	return &Store{W: b, R: b, ran: ran}, nil
 }
 
 // Close closes both pools.

@@ -5,6 +5,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // SQLite spends more time on reading a statement than on running it. The driver below
@@ -17,19 +21,20 @@ const (
 	statementLongest = 2048
 )
 
-// openKept is sql.Open for SQLite with statements kept.
-func openKept(dsn string) (*sql.DB, error) {
+// openKept is sql.Open for SQLite with statements kept, and counted in ran.
+func openKept(dsn string, ran *atomic.Int64) (*sql.DB, error) {
 	plain, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, err
 	}
 	defer plain.Close()
-	return sql.OpenDB(keepConnector{dsn, plain.Driver()}), nil
+	return sql.OpenDB(keepConnector{dsn, plain.Driver(), ran}), nil
 }
 
 type keepConnector struct {
 	dsn    string
 	driver driver.Driver
+	ran    *atomic.Int64
 }
 
 func (c keepConnector) Driver() driver.Driver { return c.driver }
@@ -44,7 +49,7 @@ func (c keepConnector) Connect(context.Context) (driver.Conn, error) {
 		opened.Close()
 		return nil, fmt.Errorf("the SQLite driver's %T cannot keep statements", opened)
 	}
-	return &keepConn{sqliteConn: full, kept: map[string]sqliteStmt{}}, nil
+	return &keepConn{sqliteConn: full, kept: map[string]sqliteStmt{}, ran: c.ran}, nil
 }
 
 // sqliteConn is what database/sql uses of the driver's connection.
@@ -71,6 +76,7 @@ type sqliteStmt interface {
 type keepConn struct {
 	sqliteConn
 	kept map[string]sqliteStmt
+	ran  *atomic.Int64
 }
 
 func (c *keepConn) Close() error {
@@ -119,6 +125,7 @@ func (c *keepConn) give(query string, s sqliteStmt) {
 }
 
 func (c *keepConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.ran.Add(1)
 	s, err := c.take(ctx, query, args)
 	if err != nil {
 		return nil, err
@@ -131,6 +138,7 @@ func (c *keepConn) ExecContext(ctx context.Context, query string, args []driver.
 }
 
 func (c *keepConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.ran.Add(1)
 	s, err := c.take(ctx, query, args)
 	if err != nil {
 		return nil, err
@@ -162,3 +170,18 @@ func (r *keepRows) Close() error {
 	}
 	return err
 }
+
+// tally counts the statements that PostgreSQL is asked to run, without those that begin
+// and end transactions.
+type tally struct{ ran *atomic.Int64 }
+
+func (t tally) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
+	switch word, _, _ := strings.Cut(q.SQL, " "); strings.ToLower(word) {
+	case "begin", "commit", "rollback", "-- ping", ";":
+	default:
+		t.ran.Add(1)
+	}
+	return ctx
+}
+
+func (t tally) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

@@ -2,52 +2,22 @@ package search
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
 
 	"valise/models"
 	"valise/models/iri"
 	"valise/models/modeltest"
 )
 
-// counted is a SQLite database that counts the queries that it is asked.
-type counted struct {
-	inner driver.Driver
-	dsn   string
-	n     *atomic.Int64
-}
-
-type countedConn struct {
-	driver.Conn
-	n *atomic.Int64
-}
-
-func (c counted) Driver() driver.Driver { return c.inner }
-
-func (c counted) Connect(context.Context) (driver.Conn, error) {
-	conn, err := c.inner.Open(c.dsn)
-	return countedConn{conn, c.n}, err
-}
-
-func (c countedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.n.Add(1)
-	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
-}
-
 // A page of an answer takes at most eight statements, of any kind and however many hits.
 func TestStatements(t *testing.T) {
-	url := modeltest.SQLite(t)
-	s, err := models.Open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	modeltest.Each(t, statements)
+}
+
+func statements(t *testing.T, s *models.Store) {
 	d := newDesk(t, s)
 	var letters []letter
 	for i := range 60 {
@@ -59,15 +29,6 @@ func TestStatements(t *testing.T) {
 		return err
 	})
 	d.settle()
-	var n atomic.Int64
-	plain, err := sql.Open("sqlite", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Close()
-	reader := bun.NewDB(sql.OpenDB(counted{plain.Driver(), "file:" + strings.TrimPrefix(url, "sqlite:"), &n}), sqlitedialect.New())
-	defer reader.Close()
-	d.Search.Store = &models.Store{W: s.W, R: reader}
 	for _, text := range []string{"harbour", `"a harbour"`, "in:live", "harbour -x from:europe", "after:2020", "nothing"} {
 		for _, ranked := range []bool{false, true} {
 			q, err := Parse(text)
@@ -76,12 +37,12 @@ func TestStatements(t *testing.T) {
 			}
 			q.Ranked = ranked
 			for from, page := "", 0; page == 0 || from != ""; page++ {
-				n.Store(0)
+				before := s.Statements()
 				p, err := d.Find(t.Context(), anna, q, from, 25)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := n.Load(); got < 3 || got > 8 {
+				if got := s.Statements() - before; got < 3 || got > 8 {
 					t.Errorf("%s, page %d (ranked: %v): %d statements", text, page, ranked, got)
 				}
 				from = p.Next
