@@ -38,7 +38,12 @@ import (
 type Store struct {
 	W, R *bun.DB
 	ran  *atomic.Int64
+
+	written atomic.Int64
 }
+
+// Written is another number after each transaction that this process may have written in.
+func (s *Store) Written() int64 { return s.written.Load() }
 
 // Statements is how many statements this process has run on the database, without those
 // that begin and end transactions.
@@ -145,6 +150,7 @@ func (s *Store) Close() error {
 // InTx runs fn in one write transaction and commits if it returns nil. A panic rolls
 // back. fn must use tx alone, and must not touch the network.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	defer s.written.Add(1)
 	return s.W.RunInTx(ctx, nil, fn)
 }
 

@@ -202,7 +202,7 @@ func (q *DeskQuery) place() (deskPlace, error) {
 		live.where, live.args = `d.author = ? AND d.origin = ? AND d.latest`, []any{q.Holder, origin}
 		return live, nil
 	case FolderAside:
-		live.from = `(SELECT DISTINCT x.dispatch FROM addressees AS x JOIN dispatches AS d ON d.iri = x.dispatch AND d.latest WHERE x.stuck AND NOT ` + held + `) AS s CROSS JOIN dispatches AS d`
+		live.from = `(SELECT DISTINCT x.dispatch FROM addressees AS x CROSS JOIN dispatches AS d WHERE x.stuck AND d.iri = x.dispatch AND d.latest AND NOT ` + held + `) AS s CROSS JOIN dispatches AS d`
 		live.where, live.args = `d.iri = s.dispatch AND d.latest AND d.state = 'in force' AND d.author = ? AND d.origin = 'issued'`, []any{q.Holder}
 		return live, nil
 	case FolderCommunity:

@@ -16,9 +16,9 @@ import (
 // what bun writes holds its values in the text and would never be met again.
 const (
 	// statementsKept bounds them on one connection.
-	statementsKept = 96
+	statementsKept = 128
 	// statementLongest is the longest text that is kept, in bytes.
-	statementLongest = 2048
+	statementLongest = 8192
 )
 
 // openKept is sql.Open for SQLite with statements kept, and counted in ran.

@@ -17,7 +17,7 @@ func (c *Demo) Run(a *app) error {
 
 // Bench measures.
 type Bench struct {
-	Names []string `arg:"" optional:"" name:"name" help:"ingest, fanout, fetch, import; without a name, all." enum:"ingest,fanout,fetch,import"`
+	Names []string `arg:"" optional:"" name:"name" help:"ingest, fanout, fetch, import, read; without a name, all." enum:"ingest,fanout,fetch,import,read"`
 	DB    string   `name:"db" help:"URL of a PostgreSQL server where databases may be created; SQLite in a folder of its own by default." placeholder:"URL"`
 	N     int      `short:"n" help:"How many; each measure has its own default." placeholder:"N"`
 }

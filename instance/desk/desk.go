@@ -37,7 +37,8 @@ type Desk struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 
-	peers struct {
+	counts counts
+	peers  struct {
 		sync.Mutex
 		until time.Time
 		hosts []iri.Host
@@ -224,16 +225,6 @@ func readCursor(cursor string) (k models.DeskKey, err error) {
 
 // unfitID tells whether a text cannot be an id that came from a page of ours.
 func unfitID(id string) bool { return id == "" || len(id) > 2048 || dispatches.Unfit(id) != "" }
-
-// Counts returns what waits at each of the person's desks, and what is unread in her
-// communities, in one statement.
-func (s *Desk) Counts(ctx context.Context, person iri.IRI) ([]models.DeskCount, error) {
-	c, err := models.DeskCounts(ctx, s.Store.R, person, s.Guard.Holds(), s.now())
-	if err != nil {
-		return nil, fmt.Errorf("count the correspondence of %s: %w", person, err)
-	}
-	return c, nil
-}
 
 // Unread counts the person's unread notices, up to models.UnreadMost.
 func (s *Desk) Unread(ctx context.Context, person iri.IRI) (int64, error) {

@@ -3,7 +3,6 @@
 package correspondence
 
 import (
-	"context"
 	"embed"
 	"net/http"
 	"net/url"
@@ -51,7 +50,7 @@ func (a *area) front(r *page.Request) error {
 
 // first leads to the first folder: of her first office, else her own.
 func (a *area) first(r *page.Request) error {
-	counts, err := a.counts(r)
+	counts, err := a.Desk.Counts(r.Ctx(), r.Person())
 	if err != nil {
 		return err
 	}
@@ -65,27 +64,12 @@ func (a *area) first(r *page.Request) error {
 
 func folderPath(username, folder string) string { return "/correspondence/" + username + "/" + folder }
 
-type countsKey struct{}
-
-// counts counts once for a request: the rail beside the text asks too.
-func (a *area) counts(r *page.Request) ([]models.DeskCount, error) {
-	counts, err := a.Desk.Counts(r.Ctx(), r.Person())
-	if err != nil {
-		return nil, err
-	}
-	r.Context.Request = r.Context.Request.WithContext(context.WithValue(r.Ctx(), countsKey{}, counts))
-	return counts, nil
-}
-
 // Rail is what stands beside the text for somebody signed in: each of her offices with
 // its folders and what waits in them, then her communities. Unread is left to the caller.
 func Rail(q *http.Request, d *desk.Desk, person iri.IRI) (page.Rail, error) {
-	counts, ok := q.Context().Value(countsKey{}).([]models.DeskCount)
-	if !ok {
-		var err error
-		if counts, err = d.Counts(q.Context(), person); err != nil {
-			return page.Rail{}, err
-		}
+	counts, err := d.Counts(q.Context(), person)
+	if err != nil {
+		return page.Rail{}, err
 	}
 	var rail page.Rail
 	shared := page.RailGroup{Key: "correspondence.rail.communities"}

@@ -1,7 +1,6 @@
 package correspondence
 
 import (
-	"context"
 	"net/url"
 	"strconv"
 	"strings"
@@ -186,8 +185,6 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 	if title == "" {
 		title = d.Reference
 	}
-	// A wide page has no folders beside it: nothing is counted for them.
-	r.Context.Request = r.Context.Request.WithContext(context.WithValue(r.Ctx(), countsKey{}, []models.DeskCount{}))
 	p := page.Page{Name: "correspondence/dispatch", Title: title, Nav: "correspondence", Highest: d.MarkingRank, Wide: true, Data: out}
 	return r.Render(p)
 }

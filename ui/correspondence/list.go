@@ -75,7 +75,7 @@ func (a *area) list(r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	counts, err := a.counts(r)
+	counts, err := a.Desk.Counts(r.Ctx(), r.Person())
 	if err != nil {
 		return err
 	}

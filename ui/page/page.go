@@ -75,9 +75,9 @@ type Options struct {
 	Sessions *scs.SessionManager
 	// Who returns the viewer of a request's session; nil and no error for nobody.
 	Who func(*http.Request) (*Viewer, error)
-	// Rail returns the folders and counts beside the text, and how many notices are
-	// unread, for a signed-in viewer.
-	Rail func(*http.Request, *Viewer) (Rail, error)
+	// Rail returns how many notices are unread for a signed-in viewer and, unless the page
+	// has nothing beside it, the folders and counts beside the text.
+	Rail func(q *http.Request, v *Viewer, folders bool) (Rail, error)
 	// Marking and Precedence return how a level is drawn, by rank.
 	Marking    func(rank int64) Mark
 	Precedence func(rank int64) Mark

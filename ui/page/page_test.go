@@ -35,7 +35,7 @@ func TestFrame(t *testing.T) {
 			}
 			return viewer, nil
 		},
-		Rail:       func(*http.Request, *page.Viewer) (page.Rail, error) { return page.Rail{Unread: 4}, nil },
+		Rail:       func(*http.Request, *page.Viewer, bool) (page.Rail, error) { return page.Rail{Unread: 4}, nil },
 		Marking:    func(rank int64) page.Mark { return page.Mark{Name: "LIMITED", Level: 2} },
 		Precedence: func(rank int64) page.Mark { return page.Mark{Name: "FLASH", Level: 3} },
 		Changed:    func() {}, Refused: func(error) (int, string, string, bool) { return 0, "", "", false },

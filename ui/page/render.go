@@ -141,7 +141,7 @@ func (r *Request) Render(p Page) error {
 	}
 	if r.Viewer.SignedIn() && !p.Bare {
 		var err error
-		if v.Rail, err = s.Rail(r.Context.Request, r.Viewer); err != nil {
+		if v.Rail, err = s.Rail(r.Context.Request, r.Viewer, !p.Wide && p.Beside == nil); err != nil {
 			return err
 		}
 		if p.Beside != nil {

@@ -23,10 +23,11 @@ func (p *portal) name() string {
 	return name
 }
 
-func (p *portal) rail(q *http.Request, v *page.Viewer) (page.Rail, error) {
-	rail, err := correspondence.Rail(q, p.Desk, v.Person)
-	if err != nil {
-		return rail, err
+func (p *portal) rail(q *http.Request, v *page.Viewer, folders bool) (rail page.Rail, err error) {
+	if folders {
+		if rail, err = correspondence.Rail(q, p.Desk, v.Person); err != nil {
+			return rail, err
+		}
 	}
 	rail.Unread, err = p.Access.Unread(q.Context(), v.Person)
 	return rail, err

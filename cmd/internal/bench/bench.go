@@ -15,7 +15,7 @@ import (
 )
 
 // Names are the measures that can be asked for.
-var Names = []string{"ingest", "fanout", "fetch", "import"}
+var Names = []string{"ingest", "fanout", "fetch", "import", "read"}
 
 // Options say what is measured, and on what.
 type Options struct {
@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer b.sink.close()
-	measures := map[string]func(context.Context) error{"ingest": b.ingest, "fanout": b.fanout, "fetch": b.fetch, "import": b.imports}
+	measures := map[string]func(context.Context) error{"ingest": b.ingest, "fanout": b.fanout, "fetch": b.fetch, "import": b.imports, "read": b.read}
 	for _, name := range Names {
 		if !slices.Contains(names, name) {
 			continue

@@ -39,7 +39,7 @@ func newInstance() calls {
 	i := &instance{}
 	return calls{
 		"open": on(i.open), "seed": on(i.seed), "community": on(i.community), "draft": on(i.draft), "release": on(i.release),
-		"applied": on(i.applied), "drained": on(i.drained), "indexed": on(i.indexed), "multiply": on(i.multiply), "import": on(i.importing), "close": on(i.close),
+		"applied": on(i.applied), "drained": on(i.drained), "indexed": on(i.indexed), "multiply": on(i.multiply), "import": on(i.importing), "corpus": on(i.corpus), "statements": on(i.statements), "close": on(i.close),
 	}
 }
 

@@ -4,7 +4,6 @@ package portaltest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,13 +11,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/PuerkitoBio/goquery"
-	"github.com/alexedwards/scs/v2"
 
 	"valise/cmd/internal/cluster"
 	"valise/cmd/internal/node"
+	"valise/cmd/internal/signin"
 	"valise/instance/access"
 	"valise/models/iri"
 )
@@ -46,18 +44,8 @@ func Open(t testing.TB, n *node.Node) *Browser {
 func SignIn(t testing.TB, n *node.Node, person iri.IRI) *Browser {
 	t.Helper()
 	b := Open(t, n)
-	ctx := context.Background()
-	from := access.Origin{Address: "127.0.0.1", Agent: "test"}
-	link, err := n.Access.MakeLink(ctx, "test", person, false)
+	token, err := signin.Token(context.Background(), n, person, Password)
 	cluster.Must(t, err)
-	step, err := n.Access.UseLink(ctx, link[strings.LastIndexAny(link, "/=")+1:], Password)
-	cluster.Must(t, err)
-	token := rand.Text()
-	_, err = n.Access.Begin(ctx, token, step.Proof, from)
-	cluster.Must(t, err)
-	data, err := scs.GobCodec{}.Encode(time.Now().Add(24*time.Hour), map[string]any{})
-	cluster.Must(t, err)
-	cluster.Must(t, n.Access.Kept().Commit(token, data, time.Time{}))
 	b.cookies["valise"] = token
 	return b
 }
