@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -121,6 +122,11 @@ func (s *Site) parseArea(base *template.Template, l Language, a Area) error {
 	return nil
 }
 
+// buffers are those in which pages are made; longer ones than bufferMost are not kept.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const bufferMost = 256 << 10
+
 // Render writes a page. It is made whole before its first byte leaves.
 func (r *Request) Render(p Page) error {
 	s := r.site
@@ -148,12 +154,20 @@ func (r *Request) Render(p Page) error {
 			v.Rail.Groups = p.Beside
 		}
 	}
-	var main, b bytes.Buffer
-	if err := t.ExecuteTemplate(&main, p.Name, v); err != nil {
+	main, b := buffers.Get().(*bytes.Buffer), buffers.Get().(*bytes.Buffer)
+	defer func() {
+		for _, used := range []*bytes.Buffer{main, b} {
+			if used.Cap() <= bufferMost {
+				used.Reset()
+				buffers.Put(used)
+			}
+		}
+	}()
+	if err := t.ExecuteTemplate(main, p.Name, v); err != nil {
 		return fmt.Errorf("make the page %s: %w", p.Name, err)
 	}
 	v.Main = template.HTML(main.String())
-	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+	if err := t.ExecuteTemplate(b, "layout", v); err != nil {
 		return fmt.Errorf("make the frame of the page %s: %w", p.Name, err)
 	}
 	status := r.Writer.Status()
@@ -240,7 +254,14 @@ var bidi = strings.NewReplacer("\u202A", "", "\u202B", "", "\u202C", "", "\u202D
 
 // shown is a name, subject or label as a page shows it: on one line, without controls.
 func shown(v any) string {
-	text := bidi.Replace(fmt.Sprint(v))
+	text, ok := v.(string)
+	if !ok {
+		text = fmt.Sprint(v)
+	}
+	if !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7F || r == 0x061C || r >= 0x2000 && r < 0x2070 }) {
+		return text
+	}
+	text = bidi.Replace(text)
 	return strings.Map(func(c rune) rune {
 		if c == '\n' || c == '\t' {
 			return ' '

@@ -208,6 +208,9 @@ func (c *catalogue) find(lang, key string) (string, bool) {
 // say returns a sentence. args are pairs of a name and a value. count chooses the plural
 // form and is {{.Count}} in the sentence.
 func (c *catalogue) say(lang, key string, count any, args []any) (string, error) {
+	if m := c.keys[lang][key]; m != nil && count == nil && !strings.Contains(m.Other, "{{") {
+		return m.Other, nil // most sentences say the same always
+	}
 	data := map[string]any{}
 	for i := 0; i+1 < len(args); i += 2 {
 		value := args[i+1]
