@@ -239,6 +239,12 @@ func EraseArrivalBodies(ctx context.Context, db bun.IDB, objects []iri.IRI) erro
 	return err
 }
 
+// ArrivedAs returns the ids of the objects that an actor's Creates with the given digest
+// brought. No index helps: it is for rare acts, outside a write transaction.
+func ArrivedAs(ctx context.Context, db bun.IDB, actor iri.IRI, digest string) ([]iri.IRI, error) {
+	return BoundIRIs(ctx, db, `SELECT DISTINCT object_id FROM arrivals WHERE actor = ? AND digest = ? AND type = 'Create' LIMIT 10`, actor, digest)
+}
+
 // EraseArrivalBody erases the stored bytes of one arrival.
 func EraseArrivalBody(ctx context.Context, db bun.IDB, id int64) error {
 	_, err := db.NewRaw(`UPDATE arrivals SET body = NULL WHERE id = ?`, id).Exec(ctx)

@@ -111,7 +111,7 @@ func (v *Verifier) try(q *sign.Request, known *remote.Known, keyID iri.IRI) (*Se
 
 // Act is what the authority rules need to know of an activity.
 func Act(a *vocab.Activity, rules iri.Rules) policy.Act {
-	act := policy.Act{ID: a.ID, Actor: a.Actor, Type: a.Type, ObjectID: a.ObjectID, ObjectType: a.ObjectType, ObjectEmbedded: a.Object != nil}
+	act := policy.Act{ID: a.ID, Actor: a.Actor, Type: a.Type, ObjectID: a.ObjectID, ObjectType: a.ObjectType, ObjectEmbedded: a.Object != nil, Target: a.Target}
 	// The first of the two that is there decides, readable or not.
 	for _, key := range []string{"attributedTo", "actor"} {
 		n := a.Object.Get(key)

@@ -14,6 +14,7 @@ type Act struct {
 	ObjectType     string
 	ObjectOwner    iri.IRI // attributedTo of an embedded object, or actor of an embedded activity
 	ObjectEmbedded bool
+	Target         iri.IRI
 }
 
 // Origin holds an activity to the origin-based security model (FEP-fe34, PROTOCOL §8):
@@ -44,6 +45,10 @@ func Origin(signer iri.IRI, a Act) error {
 	case "Delete":
 		if !a.ObjectID.SameOrigin(a.Actor) {
 			return &Refusal{Code: "foreign-object", Status: 403, Detail: fmt.Sprintf("%s may not delete %s", a.Actor, a.ObjectID)}
+		}
+	case "Add", "Remove":
+		if a.Target != "" && !a.Target.SameOrigin(a.Actor) {
+			return &Refusal{Code: "foreign-target", Status: 403, Detail: fmt.Sprintf("%s has no authority over %s", a.Actor, a.Target)}
 		}
 	case "Undo":
 		if a.ObjectEmbedded && a.ObjectOwner != a.Actor {

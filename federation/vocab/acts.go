@@ -68,6 +68,18 @@ func (d Delete) Encode() []byte {
 	return d.begin("Delete").Obj("object", d.Tombstone.obj(New())).Bytes()
 }
 
+// Remove takes what another wrote out of what a Group distributes: Target is the Group,
+// which alone has authority over that. Summary says why, to people.
+type Remove struct {
+	Envelope
+	Object, Target iri.IRI
+	Summary        string
+}
+
+func (r Remove) Encode() []byte {
+	return r.begin("Remove").IRI("object", r.Object).IRI("target", r.Target).Str("summary", r.Summary).Bytes()
+}
+
 // Announce is Form A: a Group distributes an activity, whose bytes stay as
 // received. Sequence begins at 1. Salt keeps the digest of an entry that is
 // withheld from somebody from being guessed.

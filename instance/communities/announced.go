@@ -61,7 +61,7 @@ func (s *Communities) ReceiveAnnounce(ctx context.Context, tx bun.Tx, a *inbox.A
 	if err != nil {
 		return err
 	}
-	if len(members) == 0 && in.Type != "Delete" {
+	if len(members) == 0 && in.Type != "Delete" && in.Type != "Remove" {
 		if waiting, err := models.Reserved(ctx, tx, group, s.Own); err != nil || waiting {
 			return errors.Join(err, fmt.Errorf("the Accept of %s: %w", group, inbox.Early))
 		}
@@ -78,6 +78,8 @@ func (s *Communities) ReceiveAnnounce(ctx context.Context, tx bun.Tx, a *inbox.A
 		return s.keepDispatch(ctx, tx, a, c, in, members, e)
 	case in.Type == "Delete":
 		return s.keepDeletion(ctx, tx, a, c, in)
+	case in.Type == "Remove":
+		return s.keepRemoval(ctx, tx, a, c, in)
 	}
 	return &policy.Refusal{Code: "unknown-kind", Detail: fmt.Sprintf("an announced %s of %s", in.Type, in.ObjectType)}
 }

@@ -250,17 +250,18 @@ func (s *Communities) commentErased(ctx context.Context, tx bun.Tx, a *inbox.Arr
 	}
 	now, inner := models.At(a.Now), a.Activity.Raw
 	if comment.AttestedFor != "" {
-		act, err := s.Out.NewID("a")
-		if err != nil {
-			return err
-		}
-		moment := a.Now.UTC().Truncate(time.Second)
-		inner = vocab.Delete{Envelope: vocab.Envelope{ID: act, Actor: c.IRI, To: []iri.IRI{c.IRI, c.IRI + "/followers"}, Audience: c.IRI, Published: moment},
-			Tombstone: vocab.Tombstone{ID: comment.IRI, FormerType: "Note", Deleted: moment, Disposition: vocab.Withdrawn}}.Encode()
-		if inner, err = s.Keys.Prove(ctx, tx, c.IRI, inner, moment); err != nil {
+		var err error
+		if inner, err = s.ownDeletion(ctx, tx, c, comment, a.Now.UTC().Truncate(time.Second)); err != nil {
 			return err
 		}
 	}
+	return s.eraseComment(ctx, tx, c, comment, inner, []iri.IRI{comment.IRI, a.Activity.ObjectID}, now)
+}
+
+// eraseComment erases a comment here, ends what has not left yet of it, takes its posts
+// back, and announces inner, the deletion or removal, to whoever may have it. objects are
+// all ids under which its words are kept.
+func (s *Communities) eraseComment(ctx context.Context, tx bun.Tx, c *models.Community, comment *models.Comment, inner []byte, objects []iri.IRI, now models.Time) error {
 	if err := models.EraseComment(ctx, tx, comment.IRI); err != nil {
 		return err
 	}
@@ -270,11 +271,10 @@ func (s *Communities) commentErased(ctx context.Context, tx bun.Tx, a *inbox.Arr
 	if err := s.deleteBulletins(ctx, tx, c, comment.IRI, 1, now); err != nil {
 		return err
 	}
-	ids := []iri.IRI{comment.IRI, a.Activity.ObjectID}
-	if err := models.EraseActivityBytes(ctx, tx, ids); err != nil {
+	if err := models.EraseActivityBytes(ctx, tx, objects); err != nil {
 		return err
 	}
-	if err := models.EraseArrivalBodies(ctx, tx, ids); err != nil {
+	if err := models.EraseArrivalBodies(ctx, tx, objects); err != nil {
 		return err
 	}
 	return s.announce(ctx, tx, c, item{inner: inner, kind: "Delete", object: comment.IRI, version: 1, rank: s.Guard.Lowest(), purpose: models.PurposeControl}, now)

@@ -48,6 +48,8 @@ type Communities struct {
 	Changed func()
 	// SignGet signs a fetch for an actor of ours, for the repair of gaps.
 	SignGet func(ctx context.Context, actor iri.IRI, host iri.Host) remote.SignFunc
+
+	looks looks
 }
 
 var invalid = accounts.Invalid
@@ -158,20 +160,31 @@ func (s *Communities) organise(ctx context.Context, tx bun.Tx, person, community
 	if err != nil {
 		return nil, err
 	}
-	if !c.Local {
-		return nil, &policy.Refusal{Code: "not-organiser", Status: 403, Detail: c.Name + " is run by another instance"}
+	return c, s.runs(ctx, tx, person, c)
+}
+
+// runs refuses whoever does not organise the community.
+func (s *Communities) runs(ctx context.Context, db bun.IDB, person iri.IRI, c *models.Community) error {
+	if c.Local && person == c.Organiser {
+		return nil
 	}
-	if person == c.Organiser {
-		return c, nil
+	if c.Local {
+		ok, err := models.HasMandate(ctx, db, person, c.Office, models.ActRelease, s.now())
+		if ok || err != nil {
+			return err
+		}
 	}
-	ok, err := models.HasMandate(ctx, tx, person, c.Office, models.ActRelease, s.now())
-	if err != nil {
-		return nil, err
+	// Whoever was never in it learns nothing of it, its name neither.
+	known, err := models.InCommunity(ctx, db, person, c.IRI, s.now())
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return dispatches.NotFound("community")
+	case !c.Local:
+		return &policy.Refusal{Code: "not-organiser", Status: 403, Detail: c.Name + " is run by another instance"}
 	}
-	if !ok {
-		return nil, &policy.Refusal{Code: "not-organiser", Status: 403, Detail: fmt.Sprintf("%s does not organise %s", person, c.Name)}
-	}
-	return c, nil
+	return &policy.Refusal{Code: "not-organiser", Status: 403, Detail: fmt.Sprintf("%s does not organise %s", person, c.Name)}
 }
 
 // SetCeiling changes what the community may hold from now on. What has not left yet is

@@ -3,6 +3,7 @@ package communities
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -20,7 +21,10 @@ import (
 
 // Invitation is what an organiser decides when she invites.
 type Invitation struct {
-	Who         string // "@name@host" or an actor's id
+	Who string // "@name@host" or an actor's id
+	// Actor is the account that was shown before; if Who stands for another by now,
+	// nobody is invited. Empty: whoever it is.
+	Actor       iri.IRI
 	Role        string
 	Ceiling     string
 	Ends        time.Time // end of the membership; zero: without term
@@ -51,6 +55,12 @@ func (s *Communities) Invite(ctx context.Context, person, community iri.IRI, i I
 	}
 	invitee, err := s.invitee(ctx, i.Who)
 	if err != nil {
+		return nil, err
+	}
+	if i.Actor != "" && i.Actor != invitee.IRI {
+		return nil, invalid("%s stands for another account than the one that was shown: look at it again", i.Who)
+	}
+	if err := inviting(invitee); err != nil {
 		return nil, err
 	}
 	if !invitee.Local && !invitee.OwnSoftware {
@@ -167,6 +177,15 @@ func (s *Communities) guestPeer(ctx context.Context, tx bun.Tx, a *models.Actor,
 		return models.SavePeer(ctx, tx, peer)
 	}
 	*ceiling = min(*ceiling, peer.Ceiling)
+	return nil
+}
+
+// inviting refuses what is no person and no office: it would pass on what it gets, or
+// answer to nobody.
+func inviting(a *models.Actor) error {
+	if a.Type == models.TypeGroup || a.Type == models.TypeApplication {
+		return invalid("%s is a %s; invite a person or an office", a.IRI, strings.ToLower(a.Type))
+	}
 	return nil
 }
 

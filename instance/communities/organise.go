@@ -1,0 +1,285 @@
+package communities
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"valise/instance/audit"
+	"valise/instance/dispatches"
+	"valise/models"
+	"valise/models/audience"
+	"valise/models/iri"
+)
+
+// find reads a community that is known here.
+func (s *Communities) find(ctx context.Context, community iri.IRI) (*models.Community, error) {
+	c, err := models.CommunityByIRI(ctx, s.Store.R, community)
+	if models.NotFound(err) {
+		return nil, dispatches.NotFound("community")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the community %s: %w", community, err)
+	}
+	return c, nil
+}
+
+// seen is a community that the person organises, or that she or an office of hers is or
+// was in. in says that a membership is in force; the audience decides what she may read.
+func (s *Communities) seen(ctx context.Context, person, community iri.IRI) (c *models.Community, in bool, err error) {
+	if c, err = s.find(ctx, community); err != nil {
+		return nil, false, err
+	}
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, false, err
+	}
+	states, err := models.MemberStates(ctx, s.Store.R, community, append([]iri.IRI{person}, r.Offices...), s.now())
+	if err != nil {
+		return nil, false, fmt.Errorf("read the memberships of %s: %w", person, err)
+	}
+	for _, state := range states {
+		in = in || state == models.MemberActive
+	}
+	if len(states) == 0 {
+		return c, false, s.runs(ctx, s.Store.R, person, c)
+	}
+	return c, in, nil
+}
+
+// Overview is what a person's communities page shows.
+type Overview struct {
+	Communities []models.SeenCommunity
+	Invitations []models.NamedInvitation
+	Offices     []models.OfficeAct // for which she may open a community
+}
+
+// Overview lists the communities that she is or was in or organises, by id, and with the
+// first page the invitations to her and to offices of hers.
+func (s *Communities) Overview(ctx context.Context, person, after iri.IRI, limit int) (*Overview, error) {
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
+	o := &Overview{}
+	if o.Communities, err = models.CommunitiesSeen(ctx, s.Store.R, person, cond, args, after, min(max(limit, 1), 200), s.now()); err != nil {
+		return nil, fmt.Errorf("list the communities of %s: %w", person, err)
+	}
+	if o.Offices, err = s.Opens(ctx, person); err != nil || after != "" {
+		return o, err
+	}
+	if o.Invitations, err = models.HerInvitations(ctx, s.Store.R, person, 50, s.now()); err != nil {
+		return nil, fmt.Errorf("list the invitations to %s: %w", person, err)
+	}
+	for i, v := range o.Invitations {
+		if v.CommunityName == "" && v.Document != nil {
+			if in, err := s.read(&v.Invitation); err == nil {
+				o.Invitations[i].CommunityName = clip(in.GroupName, 500)
+			}
+		}
+	}
+	return o, nil
+}
+
+// Opens lists the offices for which the person may open a community.
+func (s *Communities) Opens(ctx context.Context, person iri.IRI) ([]models.OfficeAct, error) {
+	acts, err := models.OfficesOf(ctx, s.Store.R, person, s.now())
+	if err != nil {
+		return nil, fmt.Errorf("find the offices of %s: %w", person, err)
+	}
+	var out []models.OfficeAct
+	for _, a := range acts {
+		if a.Act == models.ActRelease {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+// Level is a marking that may be a ceiling.
+type Level struct {
+	Rank int64
+	Name string
+}
+
+// Ceilings are the markings up to a rank that may be a ceiling, lowest first; 0: all.
+func (s *Communities) Ceilings(most int64) []Level {
+	if most == 0 {
+		most = s.Guard.Federates()
+	}
+	var out []Level
+	for rank := s.Guard.Lowest(); rank <= min(most, s.Guard.Federates()); rank++ {
+		if name := s.Guard.Name(rank); name != "" {
+			out = append(out, Level{rank, name})
+		}
+	}
+	return out
+}
+
+// Organised returns a community to somebody who organises it.
+func (s *Communities) Organised(ctx context.Context, person, community iri.IRI) (*models.Community, error) {
+	return s.own(ctx, person, community)
+}
+
+// Members lists members in force, or with past those whose membership has ended, by
+// actor. Only who organises the community sees past ones, and what went to whom.
+func (s *Communities) Members(ctx context.Context, person, community iri.IRI, past bool, after iri.IRI, limit int) (*models.Community, []models.MemberLine, bool, error) {
+	c, in, err := s.seen(ctx, person, community)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	runs := s.runs(ctx, s.Store.R, person, c)
+	if runs != nil && (!in || past) {
+		return nil, nil, false, runs
+	}
+	rows, err := models.CommunityMembers(ctx, s.Store.R, community, past, "", after, min(max(limit, 1), 200))
+	if err != nil {
+		return nil, nil, false, fmt.Errorf("list the members of %s: %w", community, err)
+	}
+	if runs == nil {
+		return c, rows, true, nil
+	}
+	for i, m := range rows {
+		rows[i] = models.MemberLine{NamedMember: models.NamedMember{Member: models.Member{Community: m.Community, Actor: m.Actor, Host: m.Host, Role: m.Role, State: m.State, Since: m.Since}, Name: m.Name}, Type: m.Type}
+	}
+	return c, rows, false, nil
+}
+
+// MemberView is one member with what she may read.
+type MemberView struct {
+	Community *models.Community
+	Member    models.MemberLine
+	Readable  models.Readable
+	Shared    []models.SharedLine
+}
+
+// Member shows one member, in force or not, to who organises the community: how much she
+// may read, and of the dispatches whether she may. before is the place of the last row of
+// the page before, 0 for the newest.
+func (s *Communities) Member(ctx context.Context, person, community, member iri.IRI, before int64, limit int) (*MemberView, error) {
+	c, err := s.own(ctx, person, community)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := models.CommunityMembers(ctx, s.Store.R, community, false, member, "", 1)
+	if err != nil {
+		return nil, fmt.Errorf("read the membership of %s: %w", member, err)
+	}
+	if len(rows) == 0 || rows[0].State == models.MemberReserved {
+		return nil, dispatches.NotFound("member")
+	}
+	v := &MemberView{Community: c, Member: rows[0]}
+	// Her own membership alone: offices of hers are members on their own.
+	r := audience.Reader{Actor: member, Host: v.Member.Host, Local: v.Member.Host == s.Own, Standing: v.Member.Standing, Ceiling: v.Member.Most}
+	if r.Local {
+		r.Ceiling = s.Guard.Holds()
+	}
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
+	if v.Readable, err = models.ReadableIn(ctx, s.Store.R, community, cond, args, v.Member.Host, member); err != nil || limit == 0 {
+		return v, err
+	}
+	me, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, err
+	}
+	mine, mineArgs := audience.Bound(me, audience.Dispatches, s.now())
+	if v.Shared, err = models.SharedLines(ctx, s.Store.R, community, mine, mineArgs, cond, args, before, min(limit, 200)); err != nil {
+		return nil, fmt.Errorf("list what %s may read: %w", member, err)
+	}
+	return v, nil
+}
+
+// Narrow lowers a member's ceiling ("" leaves it) and shortens her term (zero leaves it).
+// It counts from now on and for what waits; more than she consented to takes another
+// invitation.
+func (s *Communities) Narrow(ctx context.Context, person, community, member iri.IRI, ceiling string, ends time.Time) error {
+	return s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		c, err := s.organise(ctx, tx, person, community)
+		if err != nil {
+			return err
+		}
+		m, err := models.MemberOf(ctx, tx, community, member)
+		if models.NotFound(err) || err == nil && m.State != models.MemberActive {
+			return invalid("%s is not a member of %s", member, c.Name)
+		}
+		if err != nil {
+			return err
+		}
+		if member == c.Office || member == c.Organiser {
+			return invalid("the office and the organiser are bound by the ceiling of the community alone")
+		}
+		was := map[string]any{"member": member, "ceiling": s.Guard.Name(m.Ceiling), "ends": m.EndsAt.String()}
+		if ceiling != "" {
+			rank, err := s.ceiling(ceiling)
+			if err != nil {
+				return err
+			}
+			if rank > m.Ceiling {
+				return invalid("%s is above what was granted, %s: remove and invite again for more", ceiling, s.Guard.Name(m.Ceiling))
+			}
+			m.Ceiling = rank
+		}
+		if !ends.IsZero() {
+			if !ends.After(s.Now()) {
+				return invalid("the term %s has ended already; remove her to end it now", ends.Format(time.DateOnly))
+			}
+			if m.EndsAt != 0 && models.At(ends) > m.EndsAt {
+				return invalid("%s is later than was agreed, %s: remove and invite again for more", ends.Format(time.DateOnly), m.EndsAt.Time().Format(time.DateOnly))
+			}
+			m.EndsAt = models.At(ends)
+		}
+		if err := models.SaveMember(ctx, tx, m); err != nil {
+			return fmt.Errorf("narrow the terms of %s: %w", member, err)
+		}
+		return audit.Append(ctx, tx, s.Now(), string(person), "terms narrowed", string(community), map[string]any{"before": was, "ceiling": s.Guard.Name(m.Ceiling), "ends": m.EndsAt.String()})
+	})
+}
+
+// CeilingEffect says what another ceiling would do, before it is set.
+func (s *Communities) CeilingEffect(ctx context.Context, person, community iri.IRI, marking string) (c *models.Community, rank int64, e models.CeilingEffect, err error) {
+	if c, err = s.own(ctx, person, community); err != nil {
+		return nil, 0, e, err
+	}
+	if rank, err = s.ceiling(marking); err != nil {
+		return c, 0, e, err
+	}
+	e, err = models.CeilingEffectOf(ctx, s.Store.R, community, rank)
+	return c, rank, e, err
+}
+
+// Sent lists the invitations of a community to who organises it, newest first, before an
+// id ("" for the newest).
+func (s *Communities) Sent(ctx context.Context, person, community, before iri.IRI, limit int) (*models.Community, []models.NamedInvitation, error) {
+	c, err := s.own(ctx, person, community)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := models.CommunityInvitations(ctx, s.Store.R, community, before, min(max(limit, 1), 200))
+	return c, rows, err
+}
+
+// Talk lists a community's comments that the person may see, newest first, before a
+// moment and id. With guests it lists those of guests, for who organises it.
+func (s *Communities) Talk(ctx context.Context, person, community iri.IRI, guests bool, at models.Time, before iri.IRI, limit int) (*models.Community, []models.CommunityComment, error) {
+	var c *models.Community
+	var err error
+	if guests {
+		c, err = s.own(ctx, person, community)
+	} else {
+		c, _, err = s.seen(ctx, person, community)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, nil, err
+	}
+	comments, commentArgs := audience.Bound(r, audience.Comments, s.now())
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
+	rows, err := models.CommunityComments(ctx, s.Store.R, community, guests, comments, commentArgs, cond, args, at, before, min(max(limit, 1), 200))
+	return c, rows, err
+}
