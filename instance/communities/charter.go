@@ -78,6 +78,10 @@ type InvitationView struct {
 	// Charter is its Markdown source, "" where the Invite carried none. It has the
 	// digest that the invitation names.
 	Charter string
+	// Answers says that the reader may accept or decline it; Runs that she organises the
+	// community. Sponsor and Invitee are names, "" where none is known.
+	Answers, Runs    bool
+	Sponsor, Invitee string
 }
 
 // Invitation shows one invitation to its invitee, to those who act for an invited
@@ -91,7 +95,7 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 		return nil, err
 	}
 	v := &InvitationView{Invitation: row}
-	readers, office := []iri.IRI{row.Invitee}, iri.IRI("")
+	var local *models.Community
 	if row.Incoming {
 		in, err := s.read(row)
 		if err != nil {
@@ -103,19 +107,51 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 		if err != nil {
 			return nil, fmt.Errorf("read the community of the invitation %s: %w", row.IRI, err)
 		}
-		v.Community, v.Charter = c.Name, c.Charter
-		readers, office = append(readers, c.Organiser), c.Office
+		v.Community, v.Charter, local = c.Name, c.Charter, c
+		v.Runs = c.Organiser == person
 	}
-	r, err := s.Dispatches.Reader(ctx, person)
+	if v.Answers = row.Invitee == person; !v.Answers {
+		mandates, err := models.Mandates(ctx, s.Store.R, row.Invitee, person, s.now(), 100)
+		if err != nil {
+			return nil, fmt.Errorf("find who answers the invitation %s: %w", row.IRI, err)
+		}
+		v.Answers = slices.ContainsFunc(mandates, func(m *models.Mandate) bool { return m.Act == models.ActRelease })
+		if len(mandates) == 0 && !v.Runs {
+			if local == nil {
+				return nil, dispatches.NotFound("invitation")
+			}
+			ok, err := models.HasMandate(ctx, s.Store.R, person, local.Office, models.ActRelease, s.now())
+			if err != nil {
+				return nil, err
+			}
+			if v.Runs = ok; !ok {
+				return nil, dispatches.NotFound("invitation")
+			}
+		}
+	}
+	if local != nil {
+		// What was written with it stands in the Invite alone.
+		act, err := models.ActivityByIRI(ctx, s.Store.R, row.IRI)
+		if err != nil && !models.NotFound(err) {
+			return nil, fmt.Errorf("read the invitation %s: %w", row.IRI, err)
+		}
+		if err == nil && act.Type == "Invite" {
+			if in, err := s.read(&models.Invitation{IRI: row.IRI, Document: act.Bytes}); err == nil {
+				v.Words = in.Summary
+			}
+		}
+	}
+	names, err := models.ActorsByIRI(ctx, s.Store.R, []iri.IRI{row.Sponsor, row.Invitee})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the names of the invitation %s: %w", row.IRI, err)
 	}
-	if slices.Contains(readers, person) || slices.Contains(r.Offices, row.Invitee) {
-		return v, nil
+	for _, a := range names {
+		if a.IRI == row.Sponsor {
+			v.Sponsor = a.Name
+		}
+		if a.IRI == row.Invitee {
+			v.Invitee = a.Name
+		}
 	}
-	runs, err := models.HasMandate(ctx, s.Store.R, person, office, models.ActRelease, s.now())
-	if err == nil && !runs {
-		err = dispatches.NotFound("invitation")
-	}
-	return v, err
+	return v, nil
 }

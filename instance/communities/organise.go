@@ -283,3 +283,25 @@ func (s *Communities) Talk(ctx context.Context, person, community iri.IRI, guest
 	rows, err := models.CommunityComments(ctx, s.Store.R, community, guests, comments, commentArgs, cond, args, at, before, min(max(limit, 1), 200))
 	return c, rows, err
 }
+
+// GuestComment returns one comment of a guest to who organises the community.
+func (s *Communities) GuestComment(ctx context.Context, person, community, comment iri.IRI) (*models.Community, *models.CommunityComment, error) {
+	c, err := s.own(ctx, person, community)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := s.Dispatches.Reader(ctx, person)
+	if err != nil {
+		return nil, nil, err
+	}
+	comments, commentArgs := audience.Bound(r, audience.Comments, s.now())
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
+	rows, err := models.CommunityComments(ctx, s.Store.R, community, true, "d.iri = ? AND ("+comments+")", append([]any{comment}, commentArgs...), cond, args, 0, "", 1)
+	if err == nil && len(rows) == 0 {
+		err = dispatches.NotFound("comment")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, &rows[0], nil
+}

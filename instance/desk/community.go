@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"valise/federation/policy"
 	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/audience"
@@ -16,7 +17,9 @@ type CommunityView struct {
 	// In says that a membership of hers or of an office of hers is in force; Person that
 	// her own is, in which she may comment and which she may leave.
 	In, Person bool
-	// Drafts says that an office of hers may share a dispatch.
+	// MayComment says that she may comment, in her own name.
+	MayComment bool
+	// Drafts is an office of hers for which she may draft a dispatch to be shared; "" for none.
 	Drafts iri.IRI
 	Rows   []*models.DeskRow
 	Next   string // the cursor of the next page, "" after the last one
@@ -46,7 +49,8 @@ func (s *Desk) Community(ctx context.Context, person, community iri.IRI, cursor 
 		}
 		v.In = true
 		v.Person = v.Person || m.Actor == person
-		if v.Drafts == "" && m.Actor != person && r.may(m.Actor, models.ActDraft) {
+		v.MayComment = v.MayComment || m.Actor == person && policy.Admits(file.Commenting, m.Role)
+		if v.Drafts == "" && m.Actor != person && policy.Admits(file.Posting, m.Role) && r.may(m.Actor, models.ActDraft) {
 			v.Drafts = m.Actor
 		}
 	}

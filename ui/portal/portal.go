@@ -24,6 +24,7 @@ import (
 	"valise/instance/search"
 	"valise/models/iri"
 	"valise/ui/account"
+	community "valise/ui/communities"
 	"valise/ui/correspondence"
 	"valise/ui/drafting"
 	"valise/ui/finding"
@@ -77,6 +78,7 @@ func New(s Services) (*page.Site, error) {
 		account.New(account.Services{Own: s.Own, Access: s.Access, Accreditation: s.Accreditation, Now: s.Now}),
 		correspondence.New(correspondence.Services{Own: s.Own, Desk: s.Desk, Communities: s.Communities}),
 		drafting.New(drafting.Services{Drafting: s.Drafting, Limits: s.Config.Attachments}),
+		community.New(community.Services{Own: s.Own, Communities: s.Communities, Desk: s.Desk}),
 		finding.New(s.Search),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
 			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
