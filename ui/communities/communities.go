@@ -102,6 +102,9 @@ func (p place) Below(what string, fields ...string) string {
 	return below("communities", p.Id, what, fields...)
 }
 
+// Handle is how somebody of the community is addressed.
+func (p place) Handle(id iri.IRI) string { return handle(id) }
+
 // frame is a page of one community.
 func frame(name, title string, p place, data any) page.Page {
 	return page.Page{Name: "communities/" + name, Title: title, Nav: "communities", At: p.Path, Data: data}

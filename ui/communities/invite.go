@@ -94,8 +94,13 @@ func (a *area) send(r *page.Request) error {
 	}
 	if r.Field("act") == "look" || f.Actor == "" {
 		f.Actor = string(shown.Actor)
-		if f.Role == "" && shown.Standing == models.PeerAccredited {
+		// Officials are offered what the community holds, others the lowest marking: closed
+		// unless it is opened.
+		if r.Field("act") == "look" && shown.Standing == models.PeerAccredited && f.Role == models.RoleGuest {
 			f.Role = models.RoleMember
+			if may := a.Communities.Ceilings(shown.Ceiling); len(may) > 0 {
+				f.Ceiling = may[len(may)-1].Name
+			}
 		}
 		return a.showInvite(r, f, shown, "", "")
 	}
