@@ -91,13 +91,21 @@ type Readable struct {
 	Neighbours int64
 }
 
+// live are the dispatches d in force that a community has distributed.
+const live = `d.community = ? AND d.community <> '' AND d.latest AND d.state = 'in force' AND d.origin <> 'archive'`
+
+// readable are the three columns of Readable with their arguments.
+func readable(community iri.IRI, cond string, args []any, host iri.Host, member iri.IRI) (string, []any) {
+	all := append([]any{community, community}, args...)
+	return `(SELECT COUNT(*) FROM dispatches AS d WHERE ` + live + `), (SELECT COUNT(*) FROM dispatches AS d WHERE ` + live + ` AND (` + cond + `)),
+		(SELECT COUNT(*) FROM members AS m WHERE m.community = ? AND m.host = ? AND m.state = 'active' AND m.actor <> ?)`, append(all, community, host, member)
+}
+
 // ReadableIn counts for a reader by her condition of models/audience on dispatches d.
 // Archive records, which never leave, are not counted.
 func ReadableIn(ctx context.Context, db bun.IDB, community iri.IRI, cond string, args []any, host iri.Host, member iri.IRI) (r Readable, err error) {
-	live := `d.community = ? AND d.community <> '' AND d.latest AND d.state = 'in force' AND d.origin <> 'archive'`
-	all := append([]any{community, community}, args...)
-	rows, err := bound(ctx, db, `SELECT (SELECT COUNT(*) FROM dispatches AS d WHERE `+live+`), (SELECT COUNT(*) FROM dispatches AS d WHERE `+live+` AND (`+cond+`)),
-		(SELECT COUNT(*) FROM members AS m WHERE m.community = ? AND m.host = ? AND m.state = 'active' AND m.actor <> ?)`, append(all, community, host, member)...)
+	query, all := readable(community, cond, args, host, member)
+	rows, err := bound(ctx, db, `SELECT `+query, all...)
 	if err != nil {
 		return r, err
 	}
@@ -143,18 +151,31 @@ func CommunityInvitations(ctx context.Context, db bun.IDB, community, before iri
 	if before != "" {
 		cond, args = ` AND v.iri < ?`, append(args, before)
 	}
-	return namedInvitations(ctx, db, `v.community = ? AND NOT v.incoming`+cond+` ORDER BY v.iri DESC LIMIT ?`, append(args, limit)...)
+	return namedInvitations(ctx, db, `NULL`, `v.community = ? AND NOT v.incoming`+cond+` ORDER BY v.iri DESC LIMIT ?`, append(args, limit)...)
 }
 
 // HerInvitations lists the invitations to a person and to offices of hers, open ones
 // first, then newest first.
 func HerInvitations(ctx context.Context, db bun.IDB, person iri.IRI, limit int, now Time) ([]NamedInvitation, error) {
-	return namedInvitations(ctx, db, `v.invitee IN (`+hers+`) ORDER BY CASE WHEN v.state = 'open' AND v.expires_at > ? THEN 0 ELSE 1 END, v.created_at DESC, v.iri LIMIT ?`, person, now, person, now, limit)
+	return namedInvitations(ctx, db, `CASE WHEN v.incoming AND c.iri IS NULL THEN v.document END`, `v.invitee IN (`+hers+`) ORDER BY CASE WHEN v.state = 'open' AND v.expires_at > ? THEN 0 ELSE 1 END, v.created_at DESC, v.iri LIMIT ?`, person, now, person, now, limit)
 }
 
-func namedInvitations(ctx context.Context, db bun.IDB, where string, args ...any) ([]NamedInvitation, error) {
+// NamedInvitationByIRI returns one invitation with its document.
+func NamedInvitationByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*NamedInvitation, error) {
+	rows, err := namedInvitations(ctx, db, `v.document`, `v.iri = ?`, id)
+	if err == nil && len(rows) == 0 {
+		err = sql.ErrNoRows
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &rows[0], nil
+}
+
+// namedInvitations reads invitations v with the given expression for their documents.
+func namedInvitations(ctx context.Context, db bun.IDB, document, where string, args ...any) ([]NamedInvitation, error) {
 	rows, err := bound(ctx, db, `SELECT v.iri, v.community, v.invitee, v.sponsor, v.role, v.ceiling, v.ends_at, v.expires_at, v.state, v.incoming, v.created_at, v.answered_at,
-		CASE WHEN v.incoming AND c.iri IS NULL THEN v.document END, COALESCE(x.name, ''), COALESCE(z.name, ''), COALESCE(c.name, '')
+		`+document+`, COALESCE(x.name, ''), COALESCE(z.name, ''), COALESCE(c.name, '')
 		FROM invitations AS v LEFT JOIN actors AS x ON x.iri = v.invitee LEFT JOIN actors AS z ON z.iri = v.sponsor LEFT JOIN communities AS c ON c.iri = v.community WHERE `+where, args...)
 	if err != nil {
 		return nil, err
@@ -227,16 +248,20 @@ type SharedLine struct {
 
 // SharedLines lists the dispatches in force of a community that the one condition of
 // models/audience on dispatches d admits, newest first, before an id (0 for the newest);
-// May tells whether the other does.
-func SharedLines(ctx context.Context, db bun.IDB, community iri.IRI, mine string, mineArgs []any, her string, herArgs []any, before int64, limit int) ([]SharedLine, error) {
+// May tells whether the
+// other does. With them come the numbers of ReadableIn.
+func SharedLines(ctx context.Context, db bun.IDB, community iri.IRI, mine string, mineArgs []any, her string, herArgs []any, host iri.Host, member iri.IRI, before int64, limit int) ([]SharedLine, Readable, error) {
 	if before == 0 {
 		before = 1 << 62
 	}
-	args := append(append([]any{}, herArgs...), community, before)
-	rows, err := bound(ctx, db, `SELECT d.id, d.iri, d.reference, d.subject, d.language, d.marking_rank, d.distributed_at, CASE WHEN (`+her+`) THEN 1 ELSE 0 END FROM dispatches AS d
-		WHERE d.community = ? AND d.community <> '' AND d.latest AND d.state = 'in force' AND d.origin <> 'archive' AND d.id < ? AND (`+mine+`) ORDER BY d.id DESC LIMIT ?`, append(append(args, mineArgs...), limit)...)
+	var count Readable
+	numbers, all := readable(community, her, herArgs, host, member)
+	args := append(append(append([]any{}, herArgs...), community, before), mineArgs...)
+	rows, err := bound(ctx, db, `SELECT * FROM (SELECT d.id, d.iri, d.reference, d.subject, d.language, d.marking_rank, d.distributed_at, CASE WHEN (`+her+`) THEN 1 ELSE 0 END AS may FROM dispatches AS d
+		WHERE `+live+` AND d.id < ? AND (`+mine+`) ORDER BY d.id DESC LIMIT ?) AS p
+		UNION ALL SELECT 0, '', '', '', '', `+numbers+` ORDER BY 1 DESC`, append(append(args, limit), all...)...)
 	if err != nil {
-		return nil, err
+		return nil, count, err
 	}
 	defer rows.Close()
 	var out []SharedLine
@@ -244,10 +269,14 @@ func SharedLines(ctx context.Context, db bun.IDB, community iri.IRI, mine string
 		var l SharedLine
 		var may int64
 		if err := rows.Scan(&l.ID, &l.IRI, &l.Reference, &l.Subject, &l.Language, &l.MarkingRank, &l.DistributedAt, &may); err != nil {
-			return nil, err
+			return nil, count, err
+		}
+		if l.ID == 0 { // the last row holds the numbers
+			count = Readable{Shared: l.MarkingRank, May: int64(l.DistributedAt), Neighbours: may}
+			continue
 		}
 		l.May = may == 1
 		out = append(out, l)
 	}
-	return out, rows.Err()
+	return out, count, rows.Err()
 }

@@ -24,23 +24,28 @@ func InCommunity(ctx context.Context, db bun.IDB, person, community iri.IRI, now
 }
 
 // MemberStates returns the states of the memberships of some actors that have begun; one
-// whose term is over counts as expired.
-func MemberStates(ctx context.Context, db bun.IDB, community iri.IRI, actors []iri.IRI, now Time) ([]string, error) {
+// whose term is over counts as expired. organises tells whether the
+// person organises it.
+func MemberStates(ctx context.Context, db bun.IDB, community, person iri.IRI, actors []iri.IRI, now Time) (states []string, organises bool, err error) {
 	rows, err := bound(ctx, db, `SELECT CASE WHEN m.state = 'active' AND m.ends_at > 0 AND m.ends_at <= ? THEN 'expired' ELSE m.state END FROM members AS m
-		WHERE m.community = ? AND m.state <> 'reserved' AND m.actor IN (?) LIMIT 1000`, now, community, actors)
+		WHERE m.community = ? AND m.state <> 'reserved' AND m.actor IN (?)
+		UNION ALL SELECT 'runs' FROM communities AS c WHERE c.iri = ? AND `+runs+` LIMIT 1000`, now, community, actors, community, person, person, now)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer rows.Close()
-	var out []string
 	for rows.Next() {
 		var state string
 		if err := rows.Scan(&state); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		out = append(out, state)
+		if state == "runs" {
+			organises = true
+			continue
+		}
+		states = append(states, state)
 	}
-	return out, rows.Err()
+	return states, organises, rows.Err()
 }
 
 // SeenCommunity is a community in a list of somebody who is or was in it.

@@ -92,7 +92,13 @@ func (a *Access) Who(ctx context.Context, token string, from Origin) (*models.Se
 	if token == "" {
 		return nil, nil, nil
 	}
-	s, err := a.living(ctx, token)
+	var s *models.Session
+	var err error
+	if read, ok := ctx.Value(seenKey{}).(*seen); ok && read.token == token {
+		s, read.token = read.session, ""
+	} else {
+		s, err = a.living(ctx, token)
+	}
 	if models.NotFound(err) || err == nil && s.Kind == models.SessionNobody {
 		return nil, nil, nil
 	}

@@ -17,6 +17,18 @@ type Kept struct{ a *Access }
 // Kept returns the store for a session manager.
 func (a *Access) Kept() *Kept { return &Kept{a} }
 
+type seenKey struct{}
+
+// seen is the session that FindCtx has read for a request.
+type seen struct {
+	token   string
+	session *models.Session
+}
+
+// Once returns a context in which the first Who after FindCtx takes the session that was
+// read there. It is for one request.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, seenKey{}, new(seen)) }
+
 // FindCtx returns the data of a living session.
 func (k *Kept) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	s, err := k.a.living(ctx, token)
@@ -25,6 +37,9 @@ func (k *Kept) FindCtx(ctx context.Context, token string) (data []byte, found bo
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("find a session: %w", err)
+	}
+	if seen, ok := ctx.Value(seenKey{}).(*seen); ok {
+		seen.token, seen.session = token, s
 	}
 	return s.Data, len(s.Data) > 0, nil
 }

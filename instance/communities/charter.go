@@ -87,14 +87,15 @@ type InvitationView struct {
 // Invitation shows one invitation to its invitee, to those who act for an invited
 // office, and to those who organise the community.
 func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI) (*InvitationView, error) {
-	row, err := models.InvitationByIRI(ctx, s.Store.R, invitation)
+	named, err := models.NamedInvitationByIRI(ctx, s.Store.R, invitation)
 	if models.NotFound(err) {
 		return nil, dispatches.NotFound("invitation")
 	}
 	if err != nil {
 		return nil, err
 	}
-	v := &InvitationView{Invitation: row}
+	row := &named.Invitation
+	v := &InvitationView{Invitation: row, Sponsor: named.SponsorName, Invitee: named.Name}
 	var local *models.Community
 	if row.Incoming {
 		in, err := s.read(row)
@@ -110,13 +111,13 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 		v.Community, v.Charter, local = c.Name, c.Charter, c
 		v.Runs = c.Organiser == person
 	}
-	if v.Answers = row.Invitee == person; !v.Answers {
+	if v.Answers = row.Invitee == person; !v.Answers && !v.Runs {
 		mandates, err := models.Mandates(ctx, s.Store.R, row.Invitee, person, s.now(), 100)
 		if err != nil {
 			return nil, fmt.Errorf("find who answers the invitation %s: %w", row.IRI, err)
 		}
 		v.Answers = slices.ContainsFunc(mandates, func(m *models.Mandate) bool { return m.Act == models.ActRelease })
-		if len(mandates) == 0 && !v.Runs {
+		if len(mandates) == 0 {
 			if local == nil {
 				return nil, dispatches.NotFound("invitation")
 			}
@@ -139,18 +140,6 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 			if in, err := s.read(&models.Invitation{IRI: row.IRI, Document: act.Bytes}); err == nil {
 				v.Words = in.Summary
 			}
-		}
-	}
-	names, err := models.ActorsByIRI(ctx, s.Store.R, []iri.IRI{row.Sponsor, row.Invitee})
-	if err != nil {
-		return nil, fmt.Errorf("read the names of the invitation %s: %w", row.IRI, err)
-	}
-	for _, a := range names {
-		if a.IRI == row.Sponsor {
-			v.Sponsor = a.Name
-		}
-		if a.IRI == row.Invitee {
-			v.Invitee = a.Name
 		}
 	}
 	return v, nil

@@ -3,10 +3,12 @@ package communities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"valise/federation/policy"
 	"valise/instance/audit"
 	"valise/instance/dispatches"
 	"valise/models"
@@ -26,27 +28,33 @@ func (s *Communities) find(ctx context.Context, community iri.IRI) (*models.Comm
 	return c, nil
 }
 
+// standing is what a person is to a community: her reader, whether a membership of hers or
+// of an office of hers is in force, and whether she organises it.
+type standing struct {
+	audience.Reader
+	in, runs bool
+}
+
 // seen is a community that the person organises, or that she or an office of hers is or
-// was in. in says that a membership is in force; the audience decides what she may read.
-func (s *Communities) seen(ctx context.Context, person, community iri.IRI) (c *models.Community, in bool, err error) {
-	if c, err = s.find(ctx, community); err != nil {
-		return nil, false, err
-	}
-	r, err := s.Dispatches.Reader(ctx, person)
+// was in. The audience decides what she may read.
+func (s *Communities) seen(ctx context.Context, person, community iri.IRI) (*models.Community, standing, error) {
+	var st standing
+	c, err := s.find(ctx, community)
 	if err != nil {
-		return nil, false, err
+		return nil, st, err
 	}
-	states, err := models.MemberStates(ctx, s.Store.R, community, append([]iri.IRI{person}, r.Offices...), s.now())
+	if st.Reader, err = s.Dispatches.Reader(ctx, person); err != nil {
+		return nil, st, err
+	}
+	states, runs, err := models.MemberStates(ctx, s.Store.R, community, person, append([]iri.IRI{person}, st.Offices...), s.now())
 	if err != nil {
-		return nil, false, fmt.Errorf("read the memberships of %s: %w", person, err)
+		return nil, st, fmt.Errorf("read the memberships of %s: %w", person, err)
 	}
-	for _, state := range states {
-		in = in || state == models.MemberActive
+	if len(states) == 0 && !runs {
+		return nil, st, dispatches.NotFound("community")
 	}
-	if len(states) == 0 {
-		return c, false, s.runs(ctx, s.Store.R, person, c)
-	}
-	return c, in, nil
+	st.runs, st.in = runs, slices.Contains(states, models.MemberActive)
+	return c, st, nil
 }
 
 // Overview is what a person's communities page shows.
@@ -127,19 +135,18 @@ func (s *Communities) Organised(ctx context.Context, person, community iri.IRI) 
 // Members lists members in force, or with past those whose membership has ended, by
 // actor. Only who organises the community sees past ones, and what went to whom.
 func (s *Communities) Members(ctx context.Context, person, community iri.IRI, past bool, after iri.IRI, limit int) (*models.Community, []models.MemberLine, bool, error) {
-	c, in, err := s.seen(ctx, person, community)
+	c, st, err := s.seen(ctx, person, community)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	runs := s.runs(ctx, s.Store.R, person, c)
-	if runs != nil && (!in || past) {
-		return nil, nil, false, runs
+	if !st.runs && (!st.in || past) {
+		return nil, nil, false, &policy.Refusal{Code: "not-organiser", Status: 403, Detail: fmt.Sprintf("%s does not organise %s", person, c.Name)}
 	}
 	rows, err := models.CommunityMembers(ctx, s.Store.R, community, past, "", after, min(max(limit, 1), 200))
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("list the members of %s: %w", community, err)
 	}
-	if runs == nil {
+	if st.runs {
 		return c, rows, true, nil
 	}
 	for i, m := range rows {
@@ -178,7 +185,8 @@ func (s *Communities) Member(ctx context.Context, person, community, member iri.
 		r.Ceiling = s.Guard.Holds()
 	}
 	cond, args := audience.Bound(r, audience.Dispatches, s.now())
-	if v.Readable, err = models.ReadableIn(ctx, s.Store.R, community, cond, args, v.Member.Host, member); err != nil || limit == 0 {
+	if limit == 0 {
+		v.Readable, err = models.ReadableIn(ctx, s.Store.R, community, cond, args, v.Member.Host, member)
 		return v, err
 	}
 	me, err := s.Dispatches.Reader(ctx, person)
@@ -186,7 +194,7 @@ func (s *Communities) Member(ctx context.Context, person, community, member iri.
 		return nil, err
 	}
 	mine, mineArgs := audience.Bound(me, audience.Dispatches, s.now())
-	if v.Shared, err = models.SharedLines(ctx, s.Store.R, community, mine, mineArgs, cond, args, before, min(limit, 200)); err != nil {
+	if v.Shared, v.Readable, err = models.SharedLines(ctx, s.Store.R, community, mine, mineArgs, cond, args, v.Member.Host, member, before, min(limit, 200)); err != nil {
 		return nil, fmt.Errorf("list what %s may read: %w", member, err)
 	}
 	return v, nil
@@ -262,26 +270,21 @@ func (s *Communities) Sent(ctx context.Context, person, community, before iri.IR
 }
 
 // Talk lists a community's comments that the person may see, newest first, before a
-// moment and id. With guests it lists those of guests, for who organises it.
-func (s *Communities) Talk(ctx context.Context, person, community iri.IRI, guests bool, at models.Time, before iri.IRI, limit int) (*models.Community, []models.CommunityComment, error) {
-	var c *models.Community
-	var err error
-	if guests {
-		c, err = s.own(ctx, person, community)
-	} else {
-		c, _, err = s.seen(ctx, person, community)
-	}
+// moment and id, and tells whether she organises it. With guests it lists those of
+// guests, for who does.
+func (s *Communities) Talk(ctx context.Context, person, community iri.IRI, guests bool, at models.Time, before iri.IRI, limit int) (*models.Community, []models.CommunityComment, bool, error) {
+	c, st, err := s.seen(ctx, person, community)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	r, err := s.Dispatches.Reader(ctx, person)
-	if err != nil {
-		return nil, nil, err
+	if guests && !st.runs {
+		return nil, nil, false, &policy.Refusal{Code: "not-organiser", Status: 403, Detail: fmt.Sprintf("%s does not organise %s", person, c.Name)}
 	}
+	r := st.Reader
 	comments, commentArgs := audience.Bound(r, audience.Comments, s.now())
 	cond, args := audience.Bound(r, audience.Dispatches, s.now())
 	rows, err := models.CommunityComments(ctx, s.Store.R, community, guests, comments, commentArgs, cond, args, at, before, min(max(limit, 1), 200))
-	return c, rows, err
+	return c, rows, st.runs, err
 }
 
 // GuestComment returns one comment of a guest to who organises the community.

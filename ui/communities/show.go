@@ -94,7 +94,7 @@ func (a *area) comment(r *page.Request) error {
 	text := r.Field("comment")
 	back := page.ObjectPath("communities", idOf(r)) + "#comments"
 	again := func(why string) error { return a.show(r, form{text, why}) }
-	_, talk, err := a.Communities.Talk(r.Ctx(), r.Person(), idOf(r), false, 0, "", rows)
+	_, talk, _, err := a.Communities.Talk(r.Ctx(), r.Person(), idOf(r), false, 0, "", rows)
 	if err != nil {
 		return err
 	}
@@ -146,11 +146,11 @@ type commentsView struct {
 func (a *area) comments(r *page.Request) error { return a.talk(r, "comments", false, "") }
 
 func (a *area) talk(r *page.Request, what string, guests bool, why string) error {
-	c, all, err := a.Communities.Talk(r.Ctx(), r.Person(), idOf(r), guests, models.Time(r.Int("at", 0)), iri.IRI(r.Field("before")), rows)
+	c, all, runs, err := a.Communities.Talk(r.Ctx(), r.Person(), idOf(r), guests, models.Time(r.Int("at", 0)), iri.IRI(r.Field("before")), rows)
 	if err != nil {
 		return err
 	}
-	v := commentsView{Place: at(c, what, guests || c.Local && c.Organiser == r.Person()), Commenting: c.Commenting, Why: why}
+	v := commentsView{Place: at(c, what, runs), Commenting: c.Commenting, Why: why}
 	var highest int64
 	v.Lines, highest = lines(all)
 	if r.Field("before") != "" {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
+
+	"valise/instance/access"
 )
 
 // policy lets a page load nothing from elsewhere and run nothing inline.
@@ -44,7 +46,7 @@ func (s *Site) inSession(c *gin.Context, next func()) {
 	if cookie, err := c.Request.Cookie(m.Cookie.Name); err == nil {
 		token = cookie.Value
 	}
-	ctx, err := m.Load(c.Request.Context(), token)
+	ctx, err := m.Load(access.Once(c.Request.Context()), token)
 	if err != nil {
 		s.Log.Error("a session cannot be read", "err", err)
 		c.String(http.StatusServiceUnavailable, "The sessions cannot be read. Try again in a minute.\n")

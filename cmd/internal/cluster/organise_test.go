@@ -116,7 +116,7 @@ func TestOrganiserRemovesACommentOfOtherSoftware(t *testing.T) {
 		cluster.Must(t, err)
 		s.Settle()
 		com := s.Nodes[embassy].Communities
-		_, rows, err := com.Talk(ctx, s.boris, s.community, true, 0, "", 10)
+		_, rows, _, err := com.Talk(ctx, s.boris, s.community, true, 0, "", 10)
 		cluster.Must(t, err)
 		if len(rows) != 1 || !rows[0].Guest || rows[0].Reference != d.Reference || rows[0].AttestedFor != iri.IRI(expert.ID) {
 			t.Fatalf("guests' comments: %+v", rows)

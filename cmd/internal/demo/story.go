@@ -44,7 +44,7 @@ func (s *story) i() *party { return s.parties["institute"] }
 // play runs the acts in order and stops at the first that fails.
 func (s *story) play(ctx context.Context) error {
 	for _, act := range []func(context.Context) error{
-		s.people, s.archive, s.accredit, s.cable, s.answer, s.open, s.invite, s.post, s.comment, s.ceiling, s.correct, s.absence, s.rotate, s.withdraw, s.check,
+		s.people, s.archive, s.accredit, s.cable, s.answer, s.open, s.invite, s.post, s.comment, s.ceiling, s.correct, s.absence, s.rotate, s.withdraw, s.circle, s.check,
 	} {
 		if err := act(ctx); err != nil {
 			return err
@@ -175,6 +175,7 @@ var texts = map[string]struct{ volume, id, subject string }{
 	"annexed": {sample.UN, "d84", "Multilateral affairs: instructions to all posts"},
 	"named":   {sample.UN, "d71", "General Assembly: a note for the fellow"},
 	"waiting": {sample.UN, "d29", "Seventh special session: end of the debate"},
+	"notes":   {sample.UN, "d160", "General Assembly: notes on the general debate"},
 }
 
 // content makes a draft of a document's words.

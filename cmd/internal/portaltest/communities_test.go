@@ -128,7 +128,7 @@ func TestCommunityInPages(t *testing.T) {
 	c.i.Get(c.path + "/comments").OK().Sound().Says("Nobody has commented").Lacks("Rude")
 	c.e.Get(c.path+"/moderation").Submit(`form[action$="/commenting"]`, "who", "members").OK().Says("counts from now on")
 
-	c.e.Get(c.path + "/statistics").OK().Sound().Says("3 readers, 1 guest", "2 dispatches", "institute.localhost").Lacks("style=")
+	c.e.Get(c.path+"/statistics").OK().Sound().Says("3 readers, 1 guest", "2 dispatches", "institute.localhost").Lacks("style=")
 	plots := c.e.Get(c.path + "/statistics").Find("figure.plot > svg[role=img]")
 	if plots.Length() != 3 || plots.Find("rect.fill--c title").First().Text() == "" {
 		t.Errorf("%d plots", plots.Length())
@@ -177,7 +177,7 @@ func TestLeaveDeclineRevoke(t *testing.T) {
 	c.Settle()
 	c.e.Get(first).OK().Sound().Says("Declined")
 	second := invite()
-	revoke := c.e.Get(c.path+"/invitations").OK().Sound().Says("Declined", "Waits for an answer").Follow(`a[href="`+second+`"]`).Follow(`a[href$="/revoke"]`).OK().Sound().Says("can no longer be used")
+	revoke := c.e.Get(c.path+"/invitations").OK().Sound().Says("Declined", "Waits for an answer").Follow(`a[href="` + second + `"]`).Follow(`a[href$="/revoke"]`).OK().Sound().Says("can no longer be used")
 	revoke.Submit(`form[action$="/revoke"]`).OK().Sound().Says("was taken back", "Taken back")
 	revoke.Submit(`form[action$="/revoke"]`).Is(422)
 	c.e.Get(second + "/revoke").Is(404)
