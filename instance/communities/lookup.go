@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"valise/federation/policy"
+	"valise/federation/remote"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -74,6 +75,9 @@ func (s *Communities) LookUp(ctx context.Context, person, community iri.IRI, who
 		return nil, &policy.Refusal{Code: "too-many", Status: 429, Detail: "too many accounts were looked up; wait a minute", RetryAfter: 60}
 	}
 	a, err := s.invitee(ctx, strings.TrimSpace(who))
+	if kind := remote.KindOf(err); kind == remote.KindNotFound || kind == remote.KindGone {
+		return nil, invalid("%s: its server knows no such account; look at how it is written", who)
+	}
 	if err != nil {
 		return nil, err
 	}
