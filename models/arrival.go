@@ -196,9 +196,9 @@ func SetAsideArrival(ctx context.Context, db bun.IDB, id int64, reason string) e
 	return err
 }
 
-// RetryArrival gives a row that was set aside another try.
+// RetryArrival gives a row that was set aside another try, if its bytes are still here.
 func RetryArrival(ctx context.Context, db bun.IDB, id int64, now Time) (bool, error) {
-	n, err := rawExec(ctx, db, `UPDATE arrivals SET state = 'pending', attempts = 0, next_at = ?, lease_until = 0 WHERE id = ? AND state = 'set-aside'`, int64(now), id)
+	n, err := rawExec(ctx, db, `UPDATE arrivals SET state = 'pending', attempts = 0, next_at = ?, lease_until = 0 WHERE id = ? AND state = 'set-aside' AND body IS NOT NULL`, int64(now), id)
 	return n == 1, err
 }
 

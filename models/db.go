@@ -39,7 +39,8 @@ type Store struct {
 	W, R *bun.DB
 	ran  *atomic.Int64
 
-	written atomic.Int64
+	written  atomic.Int64
+	presence *presence // on PostgreSQL, after Attend
 }
 
 // Written is another number after each transaction that this process may have written in.
@@ -140,6 +141,8 @@ func openPostgres(rawURL string) (*Store, error) {
 
 // Close closes both pools.
 func (s *Store) Close() error {
+	s.presence.leave()
+	s.presence = nil
 	err := s.W.Close()
 	if s.R != s.W {
 		err = errors.Join(err, s.R.Close())

@@ -217,8 +217,8 @@ func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
 	return err
 }
 
-// ExpireLeases frees every lease; only the one process that holds a SQLite database
-// may call it, at its start.
+// ExpireLeases frees every lease; only a process that is alone at the database may call
+// it, at its start (Store.Attend).
 func ExpireLeases(ctx context.Context, db bun.IDB) error {
 	if _, err := db.NewRaw(`UPDATE hosts SET lease_until = 0, lease_by = '' WHERE lease_until > 0`).Exec(ctx); err != nil {
 		return err

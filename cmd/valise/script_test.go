@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("SHORT", dir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "exits": exits, "setfrom": setfrom},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "exits": exits, "setfrom": setfrom, "foreign": foreign},
 	})
 }
 

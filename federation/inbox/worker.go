@@ -241,7 +241,14 @@ func (w *Worker) fail(ctx context.Context, tx bun.Tx, j *job) error {
 	if err := models.SetAsideArrival(ctx, tx, row.ID, j.err.Error()); err != nil {
 		return err
 	}
-	return models.InsertNotice(ctx, tx, asideNotice(row, j.err.Error(), models.At(w.Now())))
+	why := j.err.Error()
+	if refusal != nil && refusal.AboveCeiling() {
+		if err := models.EraseArrivalBody(ctx, tx, row.ID); err != nil {
+			return err
+		}
+		why += "; its text was erased"
+	}
+	return models.InsertNotice(ctx, tx, asideNotice(row, why, models.At(w.Now())))
 }
 
 func asideNotice(row *models.Arrival, why string, now models.Time) *models.Notice {

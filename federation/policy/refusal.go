@@ -13,5 +13,11 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
 
+// AboveCeiling tells whether what was refused holds text above a ceiling: of such an
+// arrival number, digest and reason are kept, and none of its bytes.
+func (r *Refusal) AboveCeiling() bool {
+	return r.Code == "above-ceiling" || r.Code == "classified" || r.Code == "portion-above-whole"
+}
+
 // ProblemBase begins the type of every problem that we answer with.
 const ProblemBase = "https://w3id.org/valise/problems/"

@@ -87,6 +87,10 @@ func (s *Communities) ReceiveAnnounce(ctx context.Context, tx bun.Tx, a *inbox.A
 func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity, members []*models.Member, e *models.LogEntry) error {
 	now, distributed := models.At(a.Now), min(e.At, models.At(a.Now))
 	r, err := s.Dispatches.Read(in.Object)
+	var refusal *policy.Refusal
+	if asRefusal(err, &refusal) && refusal.AboveCeiling() {
+		return s.withhold(ctx, tx, a, c, e, refusal.Detail)
+	}
 	if err != nil {
 		return err
 	}
@@ -94,7 +98,7 @@ func (s *Communities) keepDispatch(ctx context.Context, tx bun.Tx, a *inbox.Arri
 		return &policy.Refusal{Code: "not-addressed", Detail: fmt.Sprintf("%s was distributed in %s but names another audience", r.Wire.ID, c.IRI)}
 	}
 	if above(members, r.Rank) {
-		return s.withhold(ctx, tx, a, c, e, r.Rank)
+		return s.withhold(ctx, tx, a, c, e, "what is marked "+r.Marking)
 	}
 	fresh, err := s.Dispatches.Keep(ctx, tx, a, r, in.ID, c.IRI, distributed)
 	if errors.Is(err, dispatches.ErrWithdrawn) {
@@ -127,15 +131,15 @@ func above(members []*models.Member, rank int64) bool {
 }
 
 // withhold keeps of an announcement that nobody here may have what an outbox would have
-// shown of it, number and digest, and none of its text. The operator is told: its Group
-// should not have sent it.
-func (s *Communities) withhold(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, e *models.LogEntry, rank int64) error {
-	s.Log.Warn("withheld: above the ceiling of every member here", "rule", "above-ceiling", "activity", a.Activity.ID, "community", c.IRI, "sequence", e.Sequence)
+// shown of it, number and digest, and none of its text. The operator is told what: its
+// Group should not have sent it.
+func (s *Communities) withhold(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, e *models.LogEntry, what string) error {
+	s.Log.Warn("withheld: above the ceiling of every member here", "rule", "above-ceiling", "what", what, "activity", a.Activity.ID, "community", c.IRI, "sequence", e.Sequence)
 	if err := models.EraseArrivalBody(ctx, tx, a.Row.ID); err != nil {
 		return err
 	}
 	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "text above a ceiling", Subject: string(a.Activity.ID), CreatedAt: models.At(a.Now),
-		Detail: fmt.Sprintf("%s sent what is marked %s, above the ceiling of every member here; its text was erased. Tell the operator of %s", c.IRI, s.Guard.Name(rank), c.IRI.Host())})
+		Detail: fmt.Sprintf("%s sent what is above the ceiling of every member here: %s. Its text was erased. Tell the operator of %s", c.IRI, what, c.IRI.Host())})
 }
 
 func (s *Communities) keepDeletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, in *vocab.Activity) error {

@@ -44,26 +44,30 @@ func (s *Communities) bulletins(ctx context.Context, tx bun.Tx, c *models.Commun
 	if err != nil {
 		return err
 	}
+	past := historyOf(sent)
+	posts := make(map[iri.Host]*models.Bulletin, len(before))
+	for _, b := range before {
+		posts[b.Host] = b
+	}
 	done := map[iri.IRI]bool{}
 	for _, seat := range seats {
-		r := addInbox(nil, seat)[0]
+		r := at(seat)
 		if done[r.Inbox] || seat.Ceiling < it.rank || it.comment != nil && seat.Actor == by(it.comment) || it.only != "" && it.only != seat.Actor {
 			continue
 		}
 		done[r.Inbox] = true
-		at := slices.IndexFunc(before, func(b *models.Bulletin) bool { return b.Host == seat.Host })
-		if at < 0 {
-			before = append(before, &models.Bulletin{IRI: c.IRI + iri.IRI(fmt.Sprintf("/b/%d-%s", it.sequence, shortID(string(seat.Host)))), Community: c.IRI, ObjectID: it.object, Host: seat.Host,
-				Inbox: r.Inbox, PublishedAt: models.At(now.Time().Truncate(time.Second)), State: "sent"})
-			at = len(before) - 1
+		row := posts[seat.Host]
+		if row == nil {
+			row = &models.Bulletin{IRI: c.IRI + iri.IRI(fmt.Sprintf("/b/%d-%s", it.sequence, shortID(string(seat.Host)))), Community: c.IRI, ObjectID: it.object, Host: seat.Host,
+				Inbox: r.Inbox, PublishedAt: models.At(now.Time().Truncate(time.Second)), State: "sent"}
+			before, posts[seat.Host] = append(before, row), row
 		}
-		row := before[at]
 		b, err := s.render(ctx, tx, c, it, row, mixed[seat.Host])
 		if err != nil {
 			return err
 		}
-		for _, kind := range steps(it.kind, r.Inbox, seat.Host, sent) {
-			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, 1+count(sent, kind, r.Inbox)), time.Time{}
+		for _, kind := range past.steps(it.kind, r.Inbox, seat.Host) {
+			b.ActivityID, b.Updated = activityID(row.IRI, kind, r.Inbox, 1+past.count[step{kind, r.Inbox}]), time.Time{}
 			p := outbox.Publication{ID: b.ActivityID, Actor: c.IRI, Type: kind, ObjectID: it.object, ObjectVersion: it.version, Plain: true, Purpose: it.purpose,
 				Community: c.IRI, Lane: string(lane), Precedence: it.precedence, To: []outbox.Recipient{r}}
 			if kind == "Update" {
@@ -104,32 +108,40 @@ func activityID(bulletin iri.IRI, kind string, inbox iri.IRI, n int) iri.IRI {
 	return bulletin + iri.IRI(fmt.Sprintf("/%s/%s-%d", strings.ToLower(kind), shortID(string(inbox)), n))
 }
 
-func count(sent []*models.Delivery, kind string, inbox iri.IRI) int {
-	n := 0
+// history is what was queued about an object before: how many activities of a kind for an
+// inbox, the inboxes whose Create was taken or still waits, the hosts that were sent one.
+type history struct {
+	count map[step]int
+	here  map[iri.IRI]bool
+	there map[iri.Host]bool
+}
+
+type step struct {
+	kind  string
+	inbox iri.IRI
+}
+
+func historyOf(sent []*models.Delivery) history {
+	h := history{map[step]int{}, map[iri.IRI]bool{}, map[iri.Host]bool{}}
 	for _, d := range sent {
-		if d.Type == kind && d.Inbox == inbox {
-			n++
+		h.count[step{d.Type, d.Inbox}]++
+		if d.Type == "Create" {
+			h.there[d.Host] = true
+			h.here[d.Inbox] = h.here[d.Inbox] || d.State == models.DeliveryDone || d.State == models.DeliveryPending
 		}
 	}
-	return n
+	return h
 }
 
 // steps are the activities that bring an inbox to the present text: the Create where
 // none was taken yet or is queued, the Update where its server may have an older text. A
 // Create that was cancelled before it was tried may be on its way at this moment.
-func steps(kind string, inbox iri.IRI, host iri.Host, sent []*models.Delivery) []string {
-	here, there := false, false
-	for _, d := range sent {
-		if d.Type == "Create" && d.Host == host {
-			there = true
-			here = here || d.Inbox == inbox && (d.State == models.DeliveryDone || d.State == models.DeliveryPending)
-		}
-	}
+func (h history) steps(kind string, inbox iri.IRI, host iri.Host) []string {
 	var out []string
-	if !here {
+	if !h.here[inbox] {
 		out = append(out, "Create")
 	}
-	if kind == "Update" && there {
+	if kind == "Update" && h.there[host] {
 		out = append(out, "Update")
 	}
 	return out

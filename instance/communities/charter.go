@@ -62,12 +62,25 @@ func fits(in vocab.Invite) error {
 }
 
 // read is the Invite that an invitation to one of ours came as.
-func (s *Communities) read(row *models.Invitation) (vocab.Invite, error) {
-	a, err := vocab.ParseActivity(row.Document, s.Rules)
+func (s *Communities) read(invitation iri.IRI, document []byte) (vocab.Invite, error) {
+	a, err := vocab.ParseActivity(document, s.Rules)
 	if err != nil {
-		return vocab.Invite{}, fmt.Errorf("read the invitation %s: %w", row.IRI, err)
+		return vocab.Invite{}, fmt.Errorf("read the invitation %s: %w", invitation, err)
 	}
 	return vocab.ParseInvite(a, s.Rules)
+}
+
+// wordsWith are the sponsor's words in an Invite of ours; other software got them in a note.
+func (s *Communities) wordsWith(ctx context.Context, invitation iri.IRI) (string, error) {
+	sent, err := models.ActivityByIRI(ctx, s.Store.R, invitation)
+	if models.NotFound(err) || err == nil && (sent.Type != "Invite" || sent.Bytes == nil) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	in, err := s.read(invitation, sent.Bytes)
+	return in.Summary, err
 }
 
 // InvitationView is an invitation with what its invitee decides upon.
@@ -98,7 +111,7 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 	v := &InvitationView{Invitation: row, Sponsor: named.SponsorName, Invitee: named.Name}
 	var local *models.Community
 	if row.Incoming {
-		in, err := s.read(row)
+		in, err := s.read(row.IRI, row.Document)
 		if err != nil {
 			return nil, err
 		}
@@ -110,6 +123,9 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 		}
 		v.Community, v.Charter, local = c.Name, c.Charter, c
 		v.Runs = c.Organiser == person
+		if v.Words, err = s.wordsWith(ctx, row.IRI); err != nil {
+			return nil, err
+		}
 	}
 	if v.Answers = row.Invitee == person; !v.Answers && !v.Runs {
 		mandates, err := models.Mandates(ctx, s.Store.R, row.Invitee, person, s.now(), 100)
@@ -127,18 +143,6 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 			}
 			if v.Runs = ok; !ok {
 				return nil, dispatches.NotFound("invitation")
-			}
-		}
-	}
-	if local != nil {
-		// What was written with it stands in the Invite alone.
-		act, err := models.ActivityByIRI(ctx, s.Store.R, row.IRI)
-		if err != nil && !models.NotFound(err) {
-			return nil, fmt.Errorf("read the invitation %s: %w", row.IRI, err)
-		}
-		if err == nil && act.Type == "Invite" {
-			if in, err := s.read(&models.Invitation{IRI: row.IRI, Document: act.Bytes}); err == nil {
-				v.Words = in.Summary
 			}
 		}
 	}

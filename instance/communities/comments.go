@@ -231,7 +231,7 @@ func (s *Communities) keepComment(ctx context.Context, tx bun.Tx, a *inbox.Arriv
 		return &policy.Refusal{Code: "foreign-attestation", Detail: "only the Group attests for a guest"}
 	}
 	if above(members, rank) {
-		return s.withhold(ctx, tx, a, c, e, rank)
+		return s.withhold(ctx, tx, a, c, e, "what is marked "+s.Guard.Name(rank))
 	}
 	row := &models.Comment{IRI: n.ID, Community: c.IRI, Dispatch: n.InReplyTo, Author: n.AttributedTo, AttestedFor: n.AttestedFor, Content: dispatches.Sanitise(n.Content), Document: in.Object.Raw(),
 		MarkingRank: rank, State: "shown", PublishedAt: models.At(n.Published), DistributedAt: min(e.At, models.At(a.Now))}

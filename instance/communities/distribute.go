@@ -146,6 +146,11 @@ func (s *Communities) refuse(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c
 	if err != nil {
 		return err
 	}
+	if r.AboveCeiling() {
+		if err := models.EraseArrivalBody(ctx, tx, a.Row.ID); err != nil {
+			return err
+		}
+	}
 	if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: c.Organiser, Kind: "refused in the community", Subject: string(a.Activity.ID), Detail: fmt.Sprintf("%s: %s", a.Activity.Actor, r.Error()), CreatedAt: models.At(a.Now)}); err != nil {
 		return err
 	}
@@ -220,13 +225,14 @@ func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Communi
 	}
 	p := outbox.Publication{ID: id, Actor: c.IRI, Type: "Announce", ObjectID: it.object, ObjectVersion: it.version, Bytes: doc, Signed: true, Purpose: it.purpose, Community: c.IRI, Precedence: it.precedence}
 	var bulletins []models.Seat
+	var to inboxes
 	for _, seat := range seats {
 		switch {
 		case seat.Form != models.FormAnnounce:
 			// Those below it too: what a server holds together decides how it is rendered.
 			bulletins = append(bulletins, seat)
 		case seat.Ceiling >= it.rank:
-			p.To = addInbox(p.To, seat)
+			to.add(at(seat))
 		}
 	}
 	if it.kind == "Delete" {
@@ -235,29 +241,39 @@ func (s *Communities) announce(ctx context.Context, tx bun.Tx, c *models.Communi
 			return err
 		}
 		for _, r := range reached {
-			p.To = addRecipient(p.To, outbox.Recipient{Inbox: r.Inbox, Actor: r.Recipient})
+			to.add(outbox.Recipient{Inbox: r.Inbox, Actor: r.Recipient})
 		}
 	}
+	p.To = to.list
 	if _, err := s.Out.Publish(ctx, tx, p); err != nil {
 		return err
 	}
 	return s.bulletins(ctx, tx, c, it, bulletins, now)
 }
 
-// addInbox adds the seat's shared inbox, or its own where the server offers none.
-func addInbox(to []outbox.Recipient, seat models.Seat) []outbox.Recipient {
-	r := outbox.Recipient{Inbox: seat.SharedInbox}
-	if r.Inbox == "" {
-		r = outbox.Recipient{Inbox: seat.Inbox, Actor: seat.Actor}
+// at is the seat's shared inbox, or its own where the server offers none.
+func at(seat models.Seat) outbox.Recipient {
+	if seat.SharedInbox != "" {
+		return outbox.Recipient{Inbox: seat.SharedInbox}
 	}
-	return addRecipient(to, r)
+	return outbox.Recipient{Inbox: seat.Inbox, Actor: seat.Actor}
 }
 
-func addRecipient(to []outbox.Recipient, r outbox.Recipient) []outbox.Recipient {
-	if slices.ContainsFunc(to, func(o outbox.Recipient) bool { return o.Inbox == r.Inbox }) {
-		return to
+// inboxes are recipients, each inbox once: the first that was added stays.
+type inboxes struct {
+	list []outbox.Recipient
+	has  map[iri.IRI]bool
+}
+
+func (l *inboxes) add(r outbox.Recipient) {
+	if l.has[r.Inbox] {
+		return
 	}
-	return append(to, r)
+	if l.has == nil {
+		l.has = map[iri.IRI]bool{}
+	}
+	l.has[r.Inbox] = true
+	l.list = append(l.list, r)
 }
 
 // historyMost bounds how much of its past a community sends to a new member.
@@ -290,7 +306,7 @@ func (s *Communities) history(ctx context.Context, tx bun.Tx, m *models.Member) 
 			purpose = models.PurposeComment
 		}
 		p := outbox.Publication{ID: e.Activity, Actor: m.Community, Type: "Announce", ObjectID: e.ObjectID, ObjectVersion: e.ObjectVersion, Purpose: purpose, Community: m.Community,
-			To: addInbox(nil, models.Seat{Actor: m.Actor, Inbox: to.Inbox, SharedInbox: to.SharedInbox})}
+			To: []outbox.Recipient{at(models.Seat{Actor: m.Actor, Inbox: to.Inbox, SharedInbox: to.SharedInbox})}}
 		if err := s.Out.Send(ctx, tx, p, act.Bytes); err != nil {
 			return err
 		}

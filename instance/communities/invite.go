@@ -383,7 +383,7 @@ func (s *Communities) join(ctx context.Context, tx bun.Tx, row *models.Invitatio
 	}
 	name, charter := group.Name, ""
 	window := models.At(now)
-	if in, err := s.read(row); err == nil {
+	if in, err := s.read(row.IRI, row.Document); err == nil {
 		if in.GroupName != "" {
 			name = clip(in.GroupName, 500)
 		}

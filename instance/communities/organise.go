@@ -84,7 +84,7 @@ func (s *Communities) Overview(ctx context.Context, person, after iri.IRI, limit
 	}
 	for i, v := range o.Invitations {
 		if v.CommunityName == "" && v.Document != nil {
-			if in, err := s.read(&v.Invitation); err == nil {
+			if in, err := s.read(v.IRI, v.Document); err == nil {
 				o.Invitations[i].CommunityName = clip(in.GroupName, 500)
 			}
 		}

@@ -33,6 +33,8 @@ type Address struct {
 }
 
 const (
+	// MostAddresses is how many addresses one question may get.
+	MostAddresses = 50
 	// wordsMost bounds the words of a typed text that are looked at.
 	wordsMost = 6
 	// joinedMost bounds the communities that are looked through.
@@ -49,7 +51,7 @@ func (d *Directory) Complete(ctx context.Context, person iri.IRI, text string, l
 	if len(words) == 0 {
 		return nil, nil
 	}
-	words, limit = words[:min(len(words), wordsMost)], min(max(limit, 1), 50)
+	words, limit = words[:min(len(words), wordsMost)], min(max(limit, 1), MostAddresses)
 	mandates, err := models.Mandates(ctx, d.Store.R, "", person, models.At(d.Now()), 1000)
 	if err != nil {
 		return nil, fmt.Errorf("complete an address: %w", err)

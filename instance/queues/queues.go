@@ -109,7 +109,7 @@ func (q *Queues) RetryArrival(ctx context.Context, by string, id int64) error {
 			return fmt.Errorf("retry arrival %d: %w", id, err)
 		}
 		if !ok {
-			return accounts.Invalid("arrival %d was not set aside", id)
+			return accounts.Invalid("arrival %d was not set aside, or its text was erased because it is above a ceiling; ask its sender to send it again", id)
 		}
 		return audit.Append(ctx, tx, q.Now(), by, "arrival retried", fmt.Sprint(id), nil)
 	})

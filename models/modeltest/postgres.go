@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"valise/models"
 )
 
 // errNoPostgreSQL: this machine has no PostgreSQL server to start.
@@ -37,6 +39,42 @@ const startLimit = 2 * time.Minute
 // the reason, and fails instead when VALISE_CI is set.
 func Postgres(t testing.TB) string {
 	t.Helper()
+	return create(t, serverFor(t), "")
+}
+
+// PostgresReady is Postgres with the latest schema, copied from one that was made for the
+// whole test process.
+func PostgresReady(t testing.TB) string {
+	t.Helper()
+	if os.Getenv("TEST_POSTGRES") != "" {
+		return Postgres(t) // nobody would drop the one that is copied
+	}
+	server := serverFor(t)
+	template.Do(func() {
+		name := newName()
+		if template.err = execute(server, "CREATE DATABASE "+name); template.err != nil {
+			return
+		}
+		var s *models.Store
+		if s, template.err = models.Open(context.Background(), databaseURL(server, name)); template.err == nil {
+			template.name, template.err = name, s.Close()
+		}
+	})
+	if template.err != nil {
+		t.Fatalf("make the database that others are copied from: %v", template.err)
+	}
+	return create(t, server, " TEMPLATE "+template.name)
+}
+
+// template goes with the server.
+var template struct {
+	sync.Once
+	name string
+	err  error
+}
+
+func serverFor(t testing.TB) string {
+	t.Helper()
 	server := os.Getenv("TEST_POSTGRES")
 	if server == "" {
 		s, err := startOnce()
@@ -48,12 +86,25 @@ func Postgres(t testing.TB) string {
 		}
 		server = s.url
 	}
-	u, err := url.Parse(server)
-	if err != nil {
+	if _, err := url.Parse(server); err != nil {
 		t.Fatalf("TEST_POSTGRES is not a URL")
 	}
-	name := "valise_" + strings.ToLower(rand.Text()[:16])
-	if err := execute(server, "CREATE DATABASE "+name); err != nil {
+	return server
+}
+
+func newName() string { return "valise_" + strings.ToLower(rand.Text()[:16]) }
+
+// databaseURL is the server's URL, which can be read, with another database.
+func databaseURL(server, name string) string {
+	u, _ := url.Parse(server)
+	u.Path = "/" + name
+	return u.String()
+}
+
+func create(t testing.TB, server, from string) string {
+	t.Helper()
+	name := newName()
+	if err := execute(server, "CREATE DATABASE "+name+from); err != nil {
 		t.Fatalf("create database %s: %v", name, err)
 	}
 	t.Cleanup(func() {
@@ -61,8 +112,7 @@ func Postgres(t testing.TB) string {
 			t.Errorf("drop database %s: %v", name, err)
 		}
 	})
-	u.Path = "/" + name
-	return u.String()
+	return databaseURL(server, name)
 }
 
 func execute(server, statement string) error {

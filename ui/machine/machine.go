@@ -199,10 +199,13 @@ func page(c *gin.Context, cursor string) (at int64, limit int, err error) {
 	return at, limit, err
 }
 
-func limitOf(c *gin.Context) (int, error) {
-	n, err := number(c, "limit", defaultLimit)
-	if err == nil && (n < 1 || n > directory.Most) {
-		err = accounts.Invalid("limit is 1 to %d, not %d", directory.Most, n)
+func limitOf(c *gin.Context) (int, error) { return limitTo(c, directory.Most) }
+
+// limitTo is limitOf for a list that is shorter.
+func limitTo(c *gin.Context, most int) (int, error) {
+	n, err := number(c, "limit", int64(min(defaultLimit, most)))
+	if err == nil && (n < 1 || n > int64(most)) {
+		err = accounts.Invalid("limit is 1 to %d, not %d", most, n)
 	}
 	return int(n), err
 }

@@ -123,7 +123,7 @@ func (a *api) complete(c *gin.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit, err := limitOf(c)
+	limit, err := limitTo(c, directory.MostAddresses)
 	if err != nil {
 		return nil, err
 	}

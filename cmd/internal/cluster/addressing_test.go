@@ -13,7 +13,9 @@ import (
 
 // Correspondence is never addressed to everybody, in whichever way that is written and
 // however deep.
-func TestPublicAddressingIsRefused(t *testing.T) {
+func TestPublicAddressingIsRefused(t *testing.T) { cluster.Each(t, testPublicAddressingIsRefused) }
+
+func testPublicAddressingIsRefused(t *testing.T) {
 	s := accredited(t)
 	now := s.Clock.Now
 	for _, public := range []iri.IRI{vocab.Public, "as:Public", "Public"} {
@@ -39,6 +41,10 @@ func TestPublicAddressingIsRefused(t *testing.T) {
 
 // What names nobody here is put aside where an operator sees it, never applied.
 func TestUnaddressedArrivalsAreSetAside(t *testing.T) {
+	cluster.Each(t, testUnaddressedArrivalsAreSetAside)
+}
+
+func testUnaddressedArrivalsAreSetAside(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -86,7 +92,9 @@ func TestUnaddressedArrivalsAreSetAside(t *testing.T) {
 
 // What other software does that means nothing here is set aside or ignored, and never
 // tried for ever.
-func TestForeignActsChangeNothing(t *testing.T) {
+func TestForeignActsChangeNothing(t *testing.T) { cluster.Each(t, testForeignActsChangeNothing) }
+
+func testForeignActsChangeNothing(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	d := s.Send(ministry, s.anna, s.desk, cable("Ours", s.office.id))

@@ -96,6 +96,10 @@ func (s *trap) forged(t *testing.T, body []byte, code string) {
 }
 
 func TestForgedAnnouncementsAreRefused(t *testing.T) {
+	cluster.Each(t, testForgedAnnouncementsAreRefused)
+}
+
+func testForgedAnnouncementsAreRefused(t *testing.T) {
 	s := newTrap(t)
 	ctx := context.Background()
 	d, body := s.posted(s.author, nil)
@@ -155,10 +159,6 @@ func TestForgedAnnouncementsAreRefused(t *testing.T) {
 		{"a deletion of another's dispatch", "foreign-object", prove(t, s.office, vocab.Delete{Envelope: vocab.Envelope{ID: s.o.next("a"), Actor: s.office.id, Published: now()}, Tombstone: vocab.Tombstone{ID: theirs.IRI}}.Encode(), now())},
 		{"a follow", "unknown-kind", prove(t, s.office, vocab.Follow{Envelope: vocab.Envelope{ID: s.o.next("a"), Actor: s.office.id, Published: now()}, Object: s.desk}.Encode(), now())},
 		{"an announcement in an announcement", "unknown-kind", s.announce(s.group, body, 7, "")},
-		{"classified", "above-ceiling", func() []byte {
-			_, b := s.posted(s.author, func(x *vocab.Dispatch) { x.Marking.Level, x.Marking.Rank = "SECRET", 6 })
-			return b
-		}()},
 		{"public", "public", func() []byte {
 			_, b := s.posted(s.author, func(x *vocab.Dispatch) { x.Cc = append(x.Cc, vocab.Public) })
 			return b
@@ -191,7 +191,52 @@ func TestForgedAnnouncementsAreRefused(t *testing.T) {
 	s.Check()
 }
 
+// Of classified text that a Group announces number and digest stay, so that no gap is read
+// again, and none of its words.
+func TestClassifiedAnnouncementsAreWithheld(t *testing.T) {
+	cluster.Each(t, testClassifiedAnnouncementsAreWithheld)
+}
+
+func testClassifiedAnnouncementsAreWithheld(t *testing.T) {
+	s := newTrap(t)
+	ctx := context.Background()
+	for name, edit := range map[string]func(x *vocab.Dispatch){
+		"the whole": func(x *vocab.Dispatch) { x.Marking.Level, x.Marking.Rank = "SECRET", 6 },
+		"a paragraph": func(x *vocab.Dispatch) {
+			x.Paragraphs = []vocab.Paragraph{{ID: "1", Marking: "SECRET", Language: "en", Content: x.Content}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, inner := s.posted(s.author, edit)
+			body := s.next(inner)
+			before := rowsIn(t, s.Cluster, ministry, "dispatches")
+			s.o.send(s.group, sharedInbox, body).mustBe(t, 202, "")
+			s.Settle()
+			if rowsIn(t, s.Cluster, ministry, "dispatches") != before {
+				t.Error("it was kept")
+			}
+			act, err := vocab.ParseActivity(body, iri.Rules{})
+			cluster.Must(t, err)
+			s.erased(t, ministry, act.ID)
+			e, err := models.LogEntryAt(ctx, s.Nodes[ministry].Store.R, s.group.id, s.n)
+			if err != nil || e.Digest != s.chain {
+				t.Errorf("number %d is %+v: %v", s.n, e, err)
+			}
+			told, err := models.Notices(ctx, s.Nodes[ministry].Store.R, models.Operator, 0, 1)
+			cluster.Must(t, err)
+			if len(told) != 1 || told[0].Kind != "text above a ceiling" || told[0].Subject != string(act.ID) {
+				t.Errorf("the operator was told %+v", told)
+			}
+		})
+	}
+	s.Check()
+}
+
 func TestAnnouncementsOutsideAMembershipAreRefused(t *testing.T) {
+	cluster.Each(t, testAnnouncementsOutsideAMembershipAreRefused)
+}
+
+func testAnnouncementsOutsideAMembershipAreRefused(t *testing.T) {
 	s := newTrap(t)
 	ctx := context.Background()
 	_, inner := s.posted(s.author, nil)
@@ -232,7 +277,9 @@ func TestAnnouncementsOutsideAMembershipAreRefused(t *testing.T) {
 }
 
 // The same id or number with other bytes is an alarm, never an update.
-func TestTheSameIDWithOtherBytes(t *testing.T) {
+func TestTheSameIDWithOtherBytes(t *testing.T) { cluster.Each(t, testTheSameIDWithOtherBytes) }
+
+func testTheSameIDWithOtherBytes(t *testing.T) {
 	s := newTrap(t)
 	ctx := context.Background()
 	d, inner := s.posted(s.author, nil)
@@ -285,7 +332,9 @@ func TestTheSameIDWithOtherBytes(t *testing.T) {
 
 // A receipt counts for the board of a dispatch if an addressee signed it, or the Group
 // that distributed it passed it on; nobody else knows who is a member.
-func TestForgedReceiptsAreSetAside(t *testing.T) {
+func TestForgedReceiptsAreSetAside(t *testing.T) { cluster.Each(t, testForgedReceiptsAreSetAside) }
+
+func testForgedReceiptsAreSetAside(t *testing.T) {
 	s := &trap{court: newCourt(t)}
 	s.o.accredit(ministry)
 	ctx := context.Background()

@@ -65,7 +65,9 @@ func newBureau(t *testing.T) *bureau {
 	return b
 }
 
-func TestOnlyMandatesAct(t *testing.T) {
+func TestOnlyMandatesAct(t *testing.T) { cluster.Each(t, testOnlyMandatesAct) }
+
+func testOnlyMandatesAct(t *testing.T) {
 	b := newBureau(t)
 	ctx := context.Background()
 	d := b.Nodes[ministry].Dispatches
@@ -107,6 +109,10 @@ func TestOnlyMandatesAct(t *testing.T) {
 }
 
 func TestRevisionsAndClearancesAreExact(t *testing.T) {
+	cluster.Each(t, testRevisionsAndClearancesAreExact)
+}
+
+func testRevisionsAndClearancesAreExact(t *testing.T) {
 	b := newBureau(t)
 	ctx := context.Background()
 	n := b.Nodes[ministry]
@@ -152,7 +158,9 @@ func TestRevisionsAndClearancesAreExact(t *testing.T) {
 
 // Where an office forbids it, nobody drafts, clears and releases alone, whatever her
 // mandates.
-func TestNobodyAlone(t *testing.T) {
+func TestNobodyAlone(t *testing.T) { cluster.Each(t, testNobodyAlone) }
+
+func testNobodyAlone(t *testing.T) {
 	b := newBureau(t)
 	ctx := context.Background()
 	n := b.Nodes[ministry]
@@ -192,7 +200,9 @@ func TestNobodyAlone(t *testing.T) {
 }
 
 // Who is no addressee gets the answer that an unknown dispatch gets.
-func TestUnseenIsUnknown(t *testing.T) {
+func TestUnseenIsUnknown(t *testing.T) { cluster.Each(t, testUnseenIsUnknown) }
+
+func testUnseenIsUnknown(t *testing.T) {
 	b := newBureau(t)
 	ctx := context.Background()
 	n := b.Nodes[ministry]
@@ -299,7 +309,9 @@ func TestUnseenIsUnknown(t *testing.T) {
 
 // A guest reads and comments. She never invites, widens or administers, from her own
 // instance or from the community's.
-func TestGuestsAdministerNothing(t *testing.T) {
+func TestGuestsAdministerNothing(t *testing.T) { cluster.Each(t, testGuestsAdministerNothing) }
+
+func testGuestsAdministerNothing(t *testing.T) {
 	s := newThree(t)
 	ctx := context.Background()
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)

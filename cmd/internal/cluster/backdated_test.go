@@ -41,6 +41,10 @@ func (s *trap) forgedWith(by sign.Signer, dated time.Time) (*vocab.Dispatch, []b
 // A Group cannot vouch for a stolen key by dating an announcement back: the entry that
 // it follows was announced after the theft.
 func TestABackDatedAnnouncementVouchesForNothing(t *testing.T) {
+	cluster.Each(t, testABackDatedAnnouncementVouchesForNothing)
+}
+
+func testABackDatedAnnouncementVouchesForNothing(t *testing.T) {
 	for _, standing := range []string{models.PeerGuest, models.PeerAccredited} {
 		t.Run("the Group's host is "+standing, func(t *testing.T) {
 			s := newTrap(t)
@@ -68,6 +72,10 @@ func TestABackDatedAnnouncementVouchesForNothing(t *testing.T) {
 // What a Group of an accredited host announced before the theft stands, though it comes
 // here after it.
 func TestAnAnnouncementBeforeTheTheftVouches(t *testing.T) {
+	cluster.Each(t, testAnAnnouncementBeforeTheTheftVouches)
+}
+
+func testAnAnnouncementBeforeTheTheftVouches(t *testing.T) {
 	s := newTrap(t)
 	s.o.accredit(ministry)
 	s.Clock.Forward(48 * time.Hour)
@@ -87,7 +95,9 @@ func TestAnAnnouncementBeforeTheTheftVouches(t *testing.T) {
 }
 
 // Times rise along the chain, wherever a gap is filled, and none comes from the future.
-func TestAnnouncementTimesRise(t *testing.T) {
+func TestAnnouncementTimesRise(t *testing.T) { cluster.Each(t, testAnnouncementTimesRise) }
+
+func testAnnouncementTimesRise(t *testing.T) {
 	s := newTrap(t)
 	s.Clock.Forward(24 * time.Hour)
 	start := s.Clock.Now()
@@ -149,7 +159,9 @@ func TestAnnouncementTimesRise(t *testing.T) {
 
 // A false copy that an outbox shows does not take the place of the announcement's id: the
 // true one is taken when it comes.
-func TestAFalseCopyTakesNoPlace(t *testing.T) {
+func TestAFalseCopyTakesNoPlace(t *testing.T) { cluster.Each(t, testAFalseCopyTakesNoPlace) }
+
+func testAFalseCopyTakesNoPlace(t *testing.T) {
 	s := newTrap(t)
 	ctx := context.Background()
 	_, one := s.posted(s.author, nil)
@@ -194,6 +206,10 @@ func TestAFalseCopyTakesNoPlace(t *testing.T) {
 // A Group that sends what is above the ceiling of everybody here finds no place for it:
 // its number and digest stay, its text does not.
 func TestTextAboveEveryCeilingIsNotKept(t *testing.T) {
+	cluster.Each(t, testTextAboveEveryCeilingIsNotKept)
+}
+
+func testTextAboveEveryCeilingIsNotKept(t *testing.T) {
 	s := newTrap(t) // anna's ceiling is UNCLASSIFIED
 	ctx := context.Background()
 	m := s.Nodes[ministry]

@@ -52,7 +52,9 @@ func (s *court) object(members string) string {
 	return fmt.Sprintf(`{"id":%q,"type":"Note","attributedTo":%q,"to":[%q],"content":"Hello.",%s}`, s.o.next("n"), s.office.id, s.desk, members)
 }
 
-func TestMalformedBodiesAreRefused(t *testing.T) {
+func TestMalformedBodiesAreRefused(t *testing.T) { cluster.Each(t, testMalformedBodiesAreRefused) }
+
+func testMalformedBodiesAreRefused(t *testing.T) {
 	s := accredited(t)
 	s.office.own = false
 	s.o.send(s.office, s.inbox(s.desk), s.raw("", "")).mustBe(t, 202, "")
@@ -119,6 +121,10 @@ func TestMalformedBodiesAreRefused(t *testing.T) {
 
 // A body is never decompressed, and an endless one is not read to its end.
 func TestCompressedAndEndlessBodiesAreRefused(t *testing.T) {
+	cluster.Each(t, testCompressedAndEndlessBodiesAreRefused)
+}
+
+func testCompressedAndEndlessBodiesAreRefused(t *testing.T) {
 	s := accredited(t)
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
@@ -152,6 +158,10 @@ func TestCompressedAndEndlessBodiesAreRefused(t *testing.T) {
 // What a dispatch may not hold: found at the door where it is a matter of form, else by
 // the worker, which sets the arrival aside with its reason.
 func TestMalformedDispatchesAreSetAside(t *testing.T) {
+	cluster.Each(t, testMalformedDispatchesAreSetAside)
+}
+
+func testMalformedDispatchesAreSetAside(t *testing.T) {
 	s := accredited(t)
 	now := s.Clock.Now
 	create := func(object []byte) []byte {
@@ -193,22 +203,28 @@ func TestMalformedDispatchesAreSetAside(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			mark := s.j.mark()
 			before := rowsIn(t, s.Cluster, ministry, "dispatches")
-			a := s.o.send(s.office, s.inbox(s.desk), c.body)
+			answered := s.o.send(s.office, s.inbox(s.desk), c.body)
 			s.Settle()
 			if rowsIn(t, s.Cluster, ministry, "dispatches") != before {
 				t.Error("the dispatch was kept")
 			}
-			if a.status == 400 {
-				a.mustBe(t, 400, c.code)
+			if answered.status == 400 {
+				answered.mustBe(t, 400, c.code)
 				if !strings.Contains(s.j.since(mark), "rule="+c.code) {
 					t.Errorf("the log does not name the rule: %s", s.j.since(mark))
 				}
 				return
 			}
-			a.mustBe(t, 202, "")
+			answered.mustBe(t, 202, "")
 			act, err := vocab.ParseActivity(c.body, iri.Rules{})
 			cluster.Must(t, err)
-			s.aside(t, ministry, act.ID, c.code)
+			a := s.aside(t, ministry, act.ID, c.code)
+			if c.code == "above-ceiling" || c.code == "portion-above-whole" {
+				s.erased(t, ministry, act.ID)
+				if err := s.Nodes[ministry].Admin.Queues.RetryArrival(context.Background(), "test", a.ID); err == nil {
+					t.Error("what was erased is tried again")
+				}
+			}
 			if !strings.Contains(s.j.since(mark), c.code) {
 				t.Errorf("the log does not name the rule: %s", s.j.since(mark))
 			}
@@ -238,6 +254,18 @@ func (s *court) aside(t testing.TB, h iri.Host, activity iri.IRI, code string) *
 	return a
 }
 
+// erased holds an arrival to having lost its bytes and kept its digest.
+func (s *court) erased(t testing.TB, h iri.Host, activity iri.IRI) {
+	t.Helper()
+	a, err := models.ArrivalOf(context.Background(), s.Nodes[h].Store.R, activity)
+	cluster.Must(t, err)
+	whole, err := models.ArrivalByID(context.Background(), s.Nodes[h].Store.R, a.ID)
+	cluster.Must(t, err)
+	if whole.Body != nil || whole.Digest == "" {
+		t.Errorf("of %s %d bytes are kept, with the digest %q", activity, len(whole.Body), whole.Digest)
+	}
+}
+
 func rowsIn(t testing.TB, c *cluster.Cluster, h iri.Host, table string) (n int) {
 	t.Helper()
 	cluster.Must(t, c.Nodes[h].Store.R.QueryRowContext(context.Background(), "SELECT COUNT(*) FROM "+table).Scan(&n))
@@ -247,6 +275,10 @@ func rowsIn(t testing.TB, c *cluster.Cluster, h iri.Host, table string) (n int) 
 // A key document with a thousand-fold compression, as an answer to our own question, is
 // given up at the limit.
 func TestKeyDocumentsThatAreNoneAreRefused(t *testing.T) {
+	cluster.Each(t, testKeyDocumentsThatAreNoneAreRefused)
+}
+
+func testKeyDocumentsThatAreNoneAreRefused(t *testing.T) {
 	s := newCourt(t)
 	page := func(path, kind string, body []byte) *figure {
 		f := s.o.figure(models.TypeApplication, path)

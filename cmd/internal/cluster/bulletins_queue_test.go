@@ -25,7 +25,9 @@ func towards(host iri.Host, f cluster.Fault) func(*http.Request) cluster.Fault {
 	}
 }
 
-func TestOneServerIsOneAudience(t *testing.T) {
+func TestOneServerIsOneAudience(t *testing.T) { cluster.Each(t, testOneServerIsOneAudience) }
+
+func testOneServerIsOneAudience(t *testing.T) {
 	eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
 		first := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
 		alone := s.send(t, "Before the second", "PUBLIC")
@@ -60,6 +62,10 @@ func TestOneServerIsOneAudience(t *testing.T) {
 }
 
 func TestNothingBeforeTheAcceptArrived(t *testing.T) {
+	cluster.Each(t, testNothingBeforeTheAcceptArrived)
+}
+
+func testNothingBeforeTheAcceptArrived(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		expert := s.server.Account("expert")
 		s.invite(t, expert, communities.Invitation{HistoryDays: -1})
@@ -92,7 +98,9 @@ func TestNothingBeforeTheAcceptArrived(t *testing.T) {
 }
 
 // A second member joins while something waits for the first one on the same server.
-func TestJoiningWhileSomethingWaits(t *testing.T) {
+func TestJoiningWhileSomethingWaits(t *testing.T) { cluster.Each(t, testJoiningWhileSomethingWaits) }
+
+func testJoiningWhileSomethingWaits(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		first, second := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.server.Account("other")
 		s.invite(t, second, communities.Invitation{HistoryDays: -1})
@@ -114,7 +122,9 @@ func TestJoiningWhileSomethingWaits(t *testing.T) {
 	})
 }
 
-func TestCreateIsTheSameOverRetries(t *testing.T) {
+func TestCreateIsTheSameOverRetries(t *testing.T) { cluster.Each(t, testCreateIsTheSameOverRetries) }
+
+func testCreateIsTheSameOverRetries(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		first, second := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.joined(t, "other", communities.Invitation{HistoryDays: -1})
 		lost := 0
@@ -162,6 +172,10 @@ func TestCreateIsTheSameOverRetries(t *testing.T) {
 // A correction cancels what has not left yet and reaches who got the first version,
 // who got none, and who may have got it.
 func TestCorrectionOvertakesWhatWaits(t *testing.T) {
+	cluster.Each(t, testCorrectionOvertakesWhatWaits)
+}
+
+func testCorrectionOvertakesWhatWaits(t *testing.T) {
 	for name, fault := range map[string]cluster.Fault{"request lost": cluster.RequestLost, "answer lost": cluster.AnswerLost} {
 		t.Run(name, func(t *testing.T) {
 			eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
@@ -202,7 +216,9 @@ func TestCorrectionOvertakesWhatWaits(t *testing.T) {
 
 // Once the Delete is queued no Create or Update of the object leaves, and where one may
 // have arrived, a second Delete follows.
-func TestWithdrawalWinsOverWhatWaits(t *testing.T) {
+func TestWithdrawalWinsOverWhatWaits(t *testing.T) { cluster.Each(t, testWithdrawalWinsOverWhatWaits) }
+
+func testWithdrawalWinsOverWhatWaits(t *testing.T) {
 	for name, fault := range map[string]cluster.Fault{"delivered": cluster.None, "request lost": cluster.RequestLost, "answer lost": cluster.AnswerLost} {
 		t.Run(name, func(t *testing.T) {
 			eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
@@ -243,7 +259,9 @@ func TestWithdrawalWinsOverWhatWaits(t *testing.T) {
 
 // What a server sends while we are away comes by its own retries, and a fault of ours
 // is no reason for it to give up.
-func TestGuestSendsWhileWeAreAway(t *testing.T) {
+func TestGuestSendsWhileWeAreAway(t *testing.T) { cluster.Each(t, testGuestSendsWhileWeAreAway) }
+
+func testGuestSendsWhileWeAreAway(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
 		group := s.community
@@ -280,6 +298,10 @@ func TestGuestSendsWhileWeAreAway(t *testing.T) {
 // A dispatch is superseded, so that its text stays, while its Create is on its way and
 // the answer is lost: the attempt must not put the Create back into the queue.
 func TestWithdrawalMeetsACreateOnItsWay(t *testing.T) {
+	cluster.Each(t, testWithdrawalMeetsACreateOnItsWay)
+}
+
+func testWithdrawalMeetsACreateOnItsWay(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
@@ -316,7 +338,9 @@ func TestWithdrawalMeetsACreateOnItsWay(t *testing.T) {
 
 // GoToSocial hides an answer that comes before what it answers, so that a comment waits
 // for its dispatch.
-func TestCommentFollowsItsDispatch(t *testing.T) {
+func TestCommentFollowsItsDispatch(t *testing.T) { cluster.Each(t, testCommentFollowsItsDispatch) }
+
+func testCommentFollowsItsDispatch(t *testing.T) {
 	eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
@@ -342,6 +366,10 @@ func TestCommentFollowsItsDispatch(t *testing.T) {
 }
 
 func TestMembershipsEndByTermAndByLeaving(t *testing.T) {
+	cluster.Each(t, testMembershipsEndByTermAndByLeaving)
+}
+
+func testMembershipsEndByTermAndByLeaving(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		term := s.joined(t, "expert", communities.Invitation{HistoryDays: -1, Ends: s.Clock.Now().Add(48 * time.Hour)})
 		leaves := s.joined(t, "other", communities.Invitation{HistoryDays: -1})

@@ -177,6 +177,10 @@ func kinds(list []*peers.Activity) string {
 }
 
 func TestGuestOfOtherSoftwareFromInvitationToRemoval(t *testing.T) {
+	cluster.Each(t, testGuestOfOtherSoftwareFromInvitationToRemoval)
+}
+
+func testGuestOfOtherSoftwareFromInvitationToRemoval(t *testing.T) {
 	eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		expert, eve := s.server.Account("expert"), s.server.Account("eve")
@@ -275,7 +279,9 @@ func TestGuestOfOtherSoftwareFromInvitationToRemoval(t *testing.T) {
 	})
 }
 
-func TestReplyOfGuestIsAttested(t *testing.T) {
+func TestReplyOfGuestIsAttested(t *testing.T) { cluster.Each(t, testReplyOfGuestIsAttested) }
+
+func testReplyOfGuestIsAttested(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
@@ -326,7 +332,9 @@ func TestReplyOfGuestIsAttested(t *testing.T) {
 	})
 }
 
-func TestPublicReplyIsSetAside(t *testing.T) {
+func TestPublicReplyIsSetAside(t *testing.T) { cluster.Each(t, testPublicReplyIsSetAside) }
+
+func testPublicReplyIsSetAside(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		expert, eve := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.server.Account("eve")
@@ -363,6 +371,10 @@ func TestPublicReplyIsSetAside(t *testing.T) {
 }
 
 func TestGuestOfOtherSoftwareFetchesBulletinsAlone(t *testing.T) {
+	cluster.Each(t, testGuestOfOtherSoftwareFetchesBulletinsAlone)
+}
+
+func testGuestOfOtherSoftwareFetchesBulletinsAlone(t *testing.T) {
 	eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		expert, eve := s.joined(t, "expert", communities.Invitation{HistoryDays: -1, Ceiling: "UNCLASSIFIED"}), s.server.Account("eve")
@@ -422,7 +434,9 @@ func TestGuestOfOtherSoftwareFetchesBulletinsAlone(t *testing.T) {
 }
 
 // The wire form of PROTOCOL §4.3, member for member.
-func TestBulletinOnTheWire(t *testing.T) {
+func TestBulletinOnTheWire(t *testing.T) { cluster.Each(t, testBulletinOnTheWire) }
+
+func testBulletinOnTheWire(t *testing.T) {
 	s := newReaders(t, "GoToSocial", peers.GoToSocial, communities.Opening{SubjectInNotice: true})
 	expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
 	before := len(s.server.Received())

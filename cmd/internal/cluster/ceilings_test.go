@@ -87,7 +87,9 @@ func (s *hall) addresses(t *testing.T, d *models.Dispatch) []iri.IRI {
 
 // A member with a lower ceiling gets what is within it, and nothing of what is above, by
 // whichever way it could come.
-func TestNothingAboveAMembersCeiling(t *testing.T) {
+func TestNothingAboveAMembersCeiling(t *testing.T) { cluster.Each(t, testNothingAboveAMembersCeiling) }
+
+func testNothingAboveAMembersCeiling(t *testing.T) {
 	for _, own := range []bool{true, false} {
 		t.Run(fmt.Sprintf("own software %v", own), func(t *testing.T) {
 			s := newHall(t, own)
@@ -142,6 +144,10 @@ func TestNothingAboveAMembersCeiling(t *testing.T) {
 
 // Every address asks the same question, and answers with the same nothing.
 func TestEveryAddressIsClosedToOthers(t *testing.T) {
+	cluster.Each(t, testEveryAddressIsClosedToOthers)
+}
+
+func testEveryAddressIsClosedToOthers(t *testing.T) {
 	s := newHall(t, true)
 	ctx := context.Background()
 	all := append(s.addresses(t, s.high), s.addresses(t, s.low)...)
@@ -191,7 +197,9 @@ func TestEveryAddressIsClosedToOthers(t *testing.T) {
 	})
 }
 
-func TestNothingAboveAPeersCeiling(t *testing.T) {
+func TestNothingAboveAPeersCeiling(t *testing.T) { cluster.Each(t, testNothingAboveAPeersCeiling) }
+
+func testNothingAboveAPeersCeiling(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	m := s.Nodes[ministry]
@@ -297,6 +305,10 @@ func TestNothingAboveAPeersCeiling(t *testing.T) {
 // The Group holds its own ceiling, whatever the author's instance believes, and tells the
 // author alone.
 func TestNothingAboveACommunitysCeiling(t *testing.T) {
+	cluster.Each(t, testNothingAboveACommunitysCeiling)
+}
+
+func testNothingAboveACommunitysCeiling(t *testing.T) {
 	s := newThree(t)
 	ctx := context.Background()
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
@@ -316,6 +328,11 @@ func TestNothingAboveACommunitysCeiling(t *testing.T) {
 	cluster.Must(t, err)
 	if len(rows) != 0 {
 		t.Errorf("the Group keeps %d of them", len(rows))
+	}
+	arrived, err := models.ArrivalOf(ctx, s.Nodes[embassy].Store.R, d.Activity)
+	cluster.Must(t, err)
+	if arrived, err = models.ArrivalByID(ctx, s.Nodes[embassy].Store.R, arrived.ID); err != nil || arrived.Body != nil {
+		t.Errorf("the Group's host keeps %d bytes of it: %v", len(arrived.Body), err)
 	}
 	if got := stations(t, s.Cluster, ministry, d.IRI)[s.community]; !has(got, models.Failed) || has(got, models.Delivered) {
 		t.Errorf("the author's board shows %v", got)
@@ -369,7 +386,9 @@ func mustNotices(t *testing.T, c *cluster.Cluster, h iri.Host, who iri.IRI) []*m
 }
 
 // An instance that may hold classified text lets none of it out.
-func TestClassifiedTextNeverLeaves(t *testing.T) {
+func TestClassifiedTextNeverLeaves(t *testing.T) { cluster.Each(t, testClassifiedTextNeverLeaves) }
+
+func testClassifiedTextNeverLeaves(t *testing.T) {
 	s := accredited(t, cluster.Change(func(c *config.Config) { c.HoldClassified = c.Host == string(ministry) }))
 	ctx := context.Background()
 	m := s.Nodes[ministry]

@@ -17,6 +17,10 @@ const charter = "# Purpose\n\nWater sharing between **riparian** states.\n\n<scr
 
 // She reads the charter on her own instance before she answers, and keeps it.
 func TestCharterIsReadBeforeTheAnswer(t *testing.T) {
+	cluster.Each(t, testCharterIsReadBeforeTheAnswer)
+}
+
+func testCharterIsReadBeforeTheAnswer(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{embassy, institute})
 	post, boris := c.Office(embassy, "chancery", "PARIS", "Chancery", "boris")
@@ -65,7 +69,9 @@ func TestCharterIsReadBeforeTheAnswer(t *testing.T) {
 
 // A charter of a stranger that does not fit its digest, or is no charter, is nothing
 // that anybody here is asked to agree to.
-func TestFalseChartersAreSetAside(t *testing.T) {
+func TestFalseChartersAreSetAside(t *testing.T) { cluster.Each(t, testFalseChartersAreSetAside) }
+
+func testFalseChartersAreSetAside(t *testing.T) {
 	s := newCourt(t)
 	group := s.o.figure(models.TypeGroup, "/g/trap")
 	for name, c := range map[string]struct{ charter, digest, code string }{
@@ -89,6 +95,10 @@ func TestFalseChartersAreSetAside(t *testing.T) {
 
 // Who reads on other software gets the charter in the note that invites her.
 func TestCharterInTheNoteToOtherSoftware(t *testing.T) {
+	cluster.Each(t, testCharterInTheNoteToOtherSoftware)
+}
+
+func testCharterInTheNoteToOtherSoftware(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		expert := s.server.Account("expert")
 		s.invite(t, expert, communities.Invitation{HistoryDays: -1})
@@ -99,7 +109,9 @@ func TestCharterInTheNoteToOtherSoftware(t *testing.T) {
 }
 
 // What nobody has chosen: the text at the lowest marking, a notice above it.
-func TestRenderingThatNobodyChose(t *testing.T) {
+func TestRenderingThatNobodyChose(t *testing.T) { cluster.Each(t, testRenderingThatNobodyChose) }
+
+func testRenderingThatNobodyChose(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
 		open, closed := s.send(t, "Open talks", "PUBLIC"), s.send(t, "Quiet talks", "UNCLASSIFIED")

@@ -79,7 +79,8 @@ const (
 // Option changes a cluster before it starts.
 type Option func(*Cluster)
 
-// Database gives each instance the database that f makes; without it, SQLite.
+// Database gives each instance the database that f makes, instead of one of the kind
+// that Each plays the test on.
 func Database(f func(testing.TB) string) Option { return func(c *Cluster) { c.database = f } }
 
 // Logs writes what every instance logs, from Info on, to w.
@@ -91,7 +92,7 @@ func Change(f func(*config.Config)) Option { return func(c *Cluster) { c.change 
 // New starts one instance for each host.
 func New(t testing.TB, hosts []iri.Host, options ...Option) *Cluster {
 	t.Helper()
-	c := &Cluster{T: t, Clock: &Clock{at: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}, Nodes: map[iri.Host]*node.Node{}, foreign: map[iri.Host]http.Handler{}, down: map[iri.Host]bool{}, dirs: map[iri.Host]string{}}
+	c := &Cluster{T: t, Clock: &Clock{at: time.Date(2026, 9, 1, 8, 0, 0, 0, time.UTC)}, Nodes: map[iri.Host]*node.Node{}, foreign: map[iri.Host]http.Handler{}, down: map[iri.Host]bool{}, dirs: map[iri.Host]string{}, database: DatabaseOf}
 	for _, o := range options {
 		o(c)
 	}
@@ -113,14 +114,13 @@ func (c *Cluster) Start(h iri.Host) *node.Node {
 	cfg := config.Defaults()
 	cfg.Host, cfg.DataDir, cfg.Socket = string(h), c.dirs[h], filepath.Join(c.dirs[h], "s")
 	cfg.Federation.RatePerOrigin, cfg.Federation.RatePerKey = config.Rate{PerSecond: 1e6, Burst: 1e6}, config.Rate{PerSecond: 1e6, Burst: 1e6}
-	if c.database != nil {
-		if _, err := os.Stat(filepath.Join(c.dirs[h], "url")); err == nil {
-			url, _ := os.ReadFile(filepath.Join(c.dirs[h], "url"))
-			cfg.Database = string(url)
-		} else {
-			cfg.Database = c.database(c.T)
-			os.WriteFile(filepath.Join(c.dirs[h], "url"), []byte(cfg.Database), 0o600)
-		}
+	// The database outlives Stop, as the data folder does.
+	kept := filepath.Join(c.dirs[h], "url")
+	if url, err := os.ReadFile(kept); err == nil {
+		cfg.Database = string(url)
+	} else {
+		cfg.Database = c.database(c.T)
+		Must(c.T, os.WriteFile(kept, []byte(cfg.Database), 0o600))
 	}
 	if c.change != nil {
 		c.change(&cfg)

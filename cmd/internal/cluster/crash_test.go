@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 
 // child is one instance: it serves, and releases as many dispatches as it is told to.
 func child() error {
-	f := strings.Split(os.Getenv(childEnv), "|") // dir, host, peer, point, count, sends
+	f := strings.Split(os.Getenv(childEnv), "|") // dir, host, peer, point, count, sends, database
 	killAt, _ := strconv.Atoi(f[4])
 	sends, _ := strconv.Atoi(f[5])
 	seen := 0
@@ -58,7 +58,7 @@ func child() error {
 			select {}
 		}
 	}
-	n, err := openReal(f[0], iri.Host(f[1]), iri.Host(f[2]), fault)
+	n, err := openReal(f[0], f[6], iri.Host(f[1]), iri.Host(f[2]), fault)
 	if err != nil {
 		return err
 	}
@@ -104,9 +104,9 @@ func port(h iri.Host) string {
 	return p
 }
 
-func openReal(dir string, host, peer iri.Host, fault func(string)) (*node.Node, error) {
+func openReal(dir, database string, host, peer iri.Host, fault func(string)) (*node.Node, error) {
 	cfg := config.Defaults()
-	cfg.Host, cfg.DataDir, cfg.Socket = string(host), dir, filepath.Join(dir, "s")
+	cfg.Host, cfg.DataDir, cfg.Socket, cfg.Database = string(host), dir, filepath.Join(dir, "s"), database
 	cfg.Listen = "127.0.0.1:" + port(host)
 	cfg.Federation.Loopback.Peers = []string{string(peer)}
 	return node.Open(context.Background(), cfg, node.Outside{Fault: fault, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
@@ -118,6 +118,7 @@ type pair struct {
 	steady      *node.Node
 	here, there iri.Host
 	dir         string
+	database    string
 	desk, anna  iri.IRI
 	post, boris iri.IRI
 	cmd         *exec.Cmd
@@ -139,10 +140,10 @@ func newPair(t *testing.T) *pair {
 	if testing.Short() {
 		t.Skip("kills real processes; left out with -short")
 	}
-	p := &pair{t: t, here: iri.Host("ministry.localhost:" + freePort(t)), there: iri.Host("embassy.localhost:" + freePort(t)), dir: t.TempDir()}
+	p := &pair{t: t, here: iri.Host("ministry.localhost:" + freePort(t)), there: iri.Host("embassy.localhost:" + freePort(t)), dir: t.TempDir(), database: cluster.DatabaseOf(t)}
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
-	p.steady, err = openReal(t.TempDir(), p.here, p.there, nil)
+	p.steady, err = openReal(t.TempDir(), cluster.DatabaseOf(t), p.here, p.there, nil)
 	cluster.Must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:"+port(p.here))
 	cluster.Must(t, err)
@@ -152,7 +153,7 @@ func newPair(t *testing.T) *pair {
 	go func() { defer close(done); p.steady.Run(ctx) }()
 	t.Cleanup(func() { p.end(); server.Close(); cancel(); <-done; p.steady.Close() })
 
-	other, err := openReal(p.dir, p.there, p.here, nil)
+	other, err := openReal(p.dir, p.database, p.there, p.here, nil)
 	cluster.Must(t, err)
 	p.desk, p.anna = office(t, p.steady, "europe", "EUROPE DESK", "anna")
 	p.post, p.boris = office(t, other, "chancery", "PARIS", "boris")
@@ -204,7 +205,7 @@ func office(t *testing.T, n *node.Node, username, code, person string) (iri.IRI,
 func (p *pair) start(point string, count, sends int) {
 	p.t.Helper()
 	p.cmd = exec.Command(os.Args[0], "-test.run=^$")
-	p.cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{p.dir, string(p.there), string(p.here), point, strconv.Itoa(count), strconv.Itoa(sends)}, "|"))
+	p.cmd.Env = append(os.Environ(), childEnv+"="+strings.Join([]string{p.dir, string(p.there), string(p.here), point, strconv.Itoa(count), strconv.Itoa(sends), p.database}, "|"))
 	p.cmd.Stderr = os.Stderr
 	out, err := p.cmd.StdoutPipe()
 	cluster.Must(p.t, err)
@@ -279,7 +280,7 @@ func eventually(t *testing.T, what string, f func() (bool, error)) {
 func (p *pair) inspect(f func(n *node.Node)) {
 	p.t.Helper()
 	p.end()
-	n, err := openReal(p.dir, p.there, p.here, nil)
+	n, err := openReal(p.dir, p.database, p.there, p.here, nil)
 	cluster.Must(p.t, err)
 	defer n.Close()
 	for _, x := range []*node.Node{n, p.steady} {
@@ -307,6 +308,10 @@ func dispatchesOf(t *testing.T, n *node.Node, origin string) int {
 // TestKilledAtAnyMomentOfReleaseAndDelivery kills the sender at each named moment; what
 // it had released arrives once, and its numbers have no gap.
 func TestKilledAtAnyMomentOfReleaseAndDelivery(t *testing.T) {
+	cluster.Each(t, testKilledAtAnyMomentOfReleaseAndDelivery)
+}
+
+func testKilledAtAnyMomentOfReleaseAndDelivery(t *testing.T) {
 	for _, moment := range []struct {
 		point string
 		count int
@@ -354,6 +359,10 @@ func TestKilledAtAnyMomentOfReleaseAndDelivery(t *testing.T) {
 // moments and from outside in the middle of a burst; whatever was answered 202 is
 // applied, once.
 func TestKilledAtAnyMomentOfArrivalAndApplication(t *testing.T) {
+	cluster.Each(t, testKilledAtAnyMomentOfArrivalAndApplication)
+}
+
+func testKilledAtAnyMomentOfArrivalAndApplication(t *testing.T) {
 	const burst = 60
 	for _, moment := range []struct {
 		point string

@@ -29,6 +29,10 @@ func found(t *testing.T, c *cluster.Cluster, h iri.Host, person iri.IRI, text st
 // After accreditation each side knows the other's offices by name, with their titles,
 // and a typed text finds them; not before, and not after a refusal or suspension.
 func TestOfficesOfPeersAreKnownByName(t *testing.T) {
+	cluster.Each(t, testOfficesOfPeersAreKnownByName)
+}
+
+func testOfficesOfPeersAreKnownByName(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy, institute})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -91,6 +95,10 @@ func TestOfficesOfPeersAreKnownByName(t *testing.T) {
 
 // The directory is for accredited hosts alone.
 func TestDirectoryIsForAccreditedHosts(t *testing.T) {
+	cluster.Each(t, testDirectoryIsForAccreditedHosts)
+}
+
+func testDirectoryIsForAccreditedHosts(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
@@ -119,6 +127,10 @@ func TestDirectoryIsForAccreditedHosts(t *testing.T) {
 // Many offices come page by page; communities and collective addresses are completed for
 // those alone who may write to them.
 func TestCompletionOverPagesAndCollectives(t *testing.T) {
+	cluster.Each(t, testCompletionOverPagesAndCollectives)
+}
+
+func testCompletionOverPagesAndCollectives(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	e := s.Nodes[embassy]

@@ -15,7 +15,6 @@ import (
 	"valise/instance/redline"
 	"valise/models"
 	"valise/models/iri"
-	"valise/models/modeltest"
 )
 
 // studio is an office in which several people write, and a peer to write to.
@@ -34,25 +33,23 @@ const (
 
 // inStudio runs a test on both databases. alice and bob draft; carl clears and releases.
 func inStudio(t *testing.T, test func(s *studio)) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": modeltest.SQLite, "postgres": modeltest.Postgres} {
-		t.Run(name, func(t *testing.T) {
-			c := cluster.New(t, []iri.Host{homeHost, abroad}, cluster.Database(url), cluster.Change(func(cfg *config.Config) { cfg.Attachments.MaxFile = 1 << 20 }))
-			c.Accredit(homeHost, abroad)
-			n := c.Nodes[homeHost]
-			s := &studio{T: t, c: c, Drafting: &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Now: c.Clock.Now, Rand: rand.Reader}}
-			s.office, s.alice = c.Office(homeHost, "embassy", "NICOSIA", "Embassy in Nicosia", "alice")
-			s.there, _ = c.Office(abroad, "ministry", "STATE", "Ministry of Foreign Affairs", "minister")
-			for name, who := range map[string]*iri.IRI{"bob": &s.bob, "carl": &s.carl} {
-				p, err := n.Accounts.AddPerson(t.Context(), "test", name, strings.ToUpper(name[:1])+name[1:])
-				cluster.Must(t, err)
-				*who = p.IRI
-			}
-			cluster.Must(t, n.Accounts.Grant(t.Context(), "test", s.office, s.bob, []string{models.ActDraft}, time.Time{}))
-			cluster.Must(t, n.Accounts.Grant(t.Context(), "test", s.office, s.carl, []string{models.ActClear, models.ActRelease}, time.Time{}))
-			test(s)
-			c.Check()
-		})
-	}
+	cluster.Each(t, func(t *testing.T) {
+		c := cluster.New(t, []iri.Host{homeHost, abroad}, cluster.Change(func(cfg *config.Config) { cfg.Attachments.MaxFile = 1 << 20 }))
+		c.Accredit(homeHost, abroad)
+		n := c.Nodes[homeHost]
+		s := &studio{T: t, c: c, Drafting: &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Now: c.Clock.Now, Rand: rand.Reader}}
+		s.office, s.alice = c.Office(homeHost, "embassy", "NICOSIA", "Embassy in Nicosia", "alice")
+		s.there, _ = c.Office(abroad, "ministry", "STATE", "Ministry of Foreign Affairs", "minister")
+		for name, who := range map[string]*iri.IRI{"bob": &s.bob, "carl": &s.carl} {
+			p, err := n.Accounts.AddPerson(t.Context(), "test", name, strings.ToUpper(name[:1])+name[1:])
+			cluster.Must(t, err)
+			*who = p.IRI
+		}
+		cluster.Must(t, n.Accounts.Grant(t.Context(), "test", s.office, s.bob, []string{models.ActDraft}, time.Time{}))
+		cluster.Must(t, n.Accounts.Grant(t.Context(), "test", s.office, s.carl, []string{models.ActClear, models.ActRelease}, time.Time{}))
+		test(s)
+		c.Check()
+	})
 }
 
 func (s *studio) begin() *models.Draft {

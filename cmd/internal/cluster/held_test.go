@@ -26,7 +26,9 @@ func (s *court) answering(status func(path string) int) {
 
 // A host that does not believe our signatures holds what we send it; the operator sees it,
 // and the hold ends by itself with the next thing that the host takes or sends.
-func TestHeldHosts(t *testing.T) {
+func TestHeldHosts(t *testing.T) { cluster.Each(t, testHeldHosts) }
+
+func testHeldHosts(t *testing.T) {
 	for _, end := range []string{"a good probe", "a verified arrival"} {
 		t.Run(end, func(t *testing.T) {
 			s := accredited(t)
@@ -78,6 +80,10 @@ func TestHeldHosts(t *testing.T) {
 
 // A peer that talks on and refuses one thing for good is not asked about it at each word.
 func TestAHoldIsNotAskedAboutAllTheTime(t *testing.T) {
+	cluster.Each(t, testAHoldIsNotAskedAboutAllTheTime)
+}
+
+func testAHoldIsNotAskedAboutAllTheTime(t *testing.T) {
 	s := accredited(t)
 	tries := 0
 	s.answering(func(path string) int {
@@ -102,7 +108,9 @@ func TestAHoldIsNotAskedAboutAllTheTime(t *testing.T) {
 
 // An inbox that is gone is removed: nothing more is sent there, her organiser is told, and
 // nobody but a person ends the membership. What brings her back is her own word.
-func TestAGoneInboxIsRemoved(t *testing.T) {
+func TestAGoneInboxIsRemoved(t *testing.T) { cluster.Each(t, testAGoneInboxIsRemoved) }
+
+func testAGoneInboxIsRemoved(t *testing.T) {
 	s, expert, community := guests(t, models.RoleGuest)
 	ctx := context.Background()
 	m := s.Nodes[ministry]

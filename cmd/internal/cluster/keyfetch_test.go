@@ -59,7 +59,9 @@ func knock(t *testing.T, n *node.Node, keyID string, clock time.Time) answer {
 
 // Key documents of every hostile kind, over real connections: the arrival is refused,
 // for good where the host is at fault, for now where it is only away, and in bounded time.
-func TestHostileKeyHosts(t *testing.T) {
+func TestHostileKeyHosts(t *testing.T) { cluster.Each(t, testHostileKeyHosts) }
+
+func testHostileKeyHosts(t *testing.T) {
 	stop, bomb := make(chan struct{}), bombed(32<<20)
 	var hits atomic.Int64
 	mux := http.NewServeMux()
@@ -177,7 +179,9 @@ func TestHostileKeyHosts(t *testing.T) {
 }
 
 // A production instance is not talked into asking its own machine or network.
-func TestKeysAtPrivateAddresses(t *testing.T) {
+func TestKeysAtPrivateAddresses(t *testing.T) { cluster.Each(t, testKeysAtPrivateAddresses) }
+
+func testKeysAtPrivateAddresses(t *testing.T) {
 	var hits atomic.Int64
 	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hits.Add(1) }))
 	t.Cleanup(server.Close)

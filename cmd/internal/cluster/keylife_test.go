@@ -34,6 +34,10 @@ func (s *court) refreshed() {
 }
 
 func TestProofsOfRetiredAndCompromisedKeys(t *testing.T) {
+	cluster.Each(t, testProofsOfRetiredAndCompromisedKeys)
+}
+
+func testProofsOfRetiredAndCompromisedKeys(t *testing.T) {
 	for _, when := range []string{"known before", "never seen"} {
 		t.Run(when, func(t *testing.T) {
 			s := accredited(t)
@@ -81,6 +85,10 @@ func TestProofsOfRetiredAndCompromisedKeys(t *testing.T) {
 
 // A key history that nobody vouches for proves nothing.
 func TestFalseKeyHistoriesProveNothing(t *testing.T) {
+	cluster.Each(t, testFalseKeyHistoriesProveNothing)
+}
+
+func testFalseKeyHistoriesProveNothing(t *testing.T) {
 	s := accredited(t)
 	s.o.do(s.signed(s.create())).mustBe(t, 202, "")
 	s.Settle()
@@ -108,7 +116,9 @@ func TestFalseKeyHistoriesProveNothing(t *testing.T) {
 
 // An accredited peer's new key counts with the pinned key's endorsement alone. Without
 // it what arrives is set aside until the operator has decided; nothing is lost.
-func TestUnendorsedKeysAreSetAside(t *testing.T) {
+func TestUnendorsedKeysAreSetAside(t *testing.T) { cluster.Each(t, testUnendorsedKeysAreSetAside) }
+
+func testUnendorsedKeysAreSetAside(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	m := s.Nodes[ministry]
@@ -194,6 +204,10 @@ func (s *court) asideQuietly(t *testing.T, h iri.Host, activity iri.IRI, code st
 
 // The pinned key endorses its successor: nobody has to do anything, and is told.
 func TestEndorsedInstanceKeysAreFollowed(t *testing.T) {
+	cluster.Each(t, testEndorsedInstanceKeysAreFollowed)
+}
+
+func testEndorsedInstanceKeysAreFollowed(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	m := s.Nodes[ministry]

@@ -14,7 +14,9 @@ import (
 
 // A member on a guest instance names a member on the community's own instance: her copy
 // arrives, and nothing of it stays held.
-func TestAGuestNamesAMemberOfOurs(t *testing.T) {
+func TestAGuestNamesAMemberOfOurs(t *testing.T) { cluster.Each(t, testAGuestNamesAMemberOfOurs) }
+
+func testAGuestNamesAMemberOfOurs(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	lab, ida := s.Office(institute, "lab", "LAB", "Laboratory", "ida")
@@ -48,6 +50,10 @@ func TestAGuestNamesAMemberOfOurs(t *testing.T) {
 // Beyond that the answer is final, so that nothing waits at the sender for what time does
 // not heal.
 func TestWhatAGuestMayNotWriteByNameIsFinal(t *testing.T) {
+	cluster.Each(t, testWhatAGuestMayNotWriteByNameIsFinal)
+}
+
+func testWhatAGuestMayNotWriteByNameIsFinal(t *testing.T) {
 	s, expert, community := guests(t, models.RoleMember)
 	ctx := context.Background()
 	m := s.Nodes[ministry]

@@ -29,6 +29,7 @@ func (s *court) through(n *node.Node, body []byte) answer {
 // Two processes share one PostgreSQL database: what one changes of a peer or a key, the
 // other honours within a second or two, though it had the old state in memory.
 func TestTwoProcessesOnOneDatabase(t *testing.T) {
+	t.Parallel()
 	ctx, stop := context.WithCancel(context.Background())
 	s := accredited(t, cluster.Database(func(t testing.TB) string { return modeltest.Postgres(t) }))
 	a := s.Nodes[ministry]

@@ -129,6 +129,10 @@ func replaceBody(r *http.Request, body []byte) *http.Request {
 
 // The control: what the refusals below change one thing of is accepted and applied.
 func TestTheOutlawIsAcceptedWhenItObeys(t *testing.T) {
+	cluster.Each(t, testTheOutlawIsAcceptedWhenItObeys)
+}
+
+func testTheOutlawIsAcceptedWhenItObeys(t *testing.T) {
 	s := accredited(t)
 	s.withRSA()
 	d := s.o.article(s.office, s.desk, nil)
@@ -142,7 +146,9 @@ func TestTheOutlawIsAcceptedWhenItObeys(t *testing.T) {
 	s.Check()
 }
 
-func TestSignatureOfTheHopIsRefused(t *testing.T) {
+func TestSignatureOfTheHopIsRefused(t *testing.T) { cluster.Each(t, testSignatureOfTheHopIsRefused) }
+
+func testSignatureOfTheHopIsRefused(t *testing.T) {
 	s := accredited(t)
 	s.withRSA()
 	s.o.do(s.signed(s.create())).mustBe(t, 202, "")
@@ -227,7 +233,9 @@ func TestSignatureOfTheHopIsRefused(t *testing.T) {
 
 // A request that comes again is answered as the first time and changes nothing; outside
 // its window, or at another door, it is no signature at all.
-func TestReplayChangesNothing(t *testing.T) {
+func TestReplayChangesNothing(t *testing.T) { cluster.Each(t, testReplayChangesNothing) }
+
+func testReplayChangesNothing(t *testing.T) {
 	s := accredited(t)
 	body := s.create()
 	r := s.signed(body)
@@ -250,7 +258,9 @@ func TestReplayChangesNothing(t *testing.T) {
 	s.Check()
 }
 
-func TestForeignAuthorityIsRefused(t *testing.T) {
+func TestForeignAuthorityIsRefused(t *testing.T) { cluster.Each(t, testForeignAuthorityIsRefused) }
+
+func testForeignAuthorityIsRefused(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	d := s.Send(ministry, s.anna, s.desk, cable("Ours", s.post))

@@ -37,6 +37,10 @@ func (s *readers) kept(t *testing.T) bool {
 // An RSA key is replaced under its id, and no server of other software loses anything: the
 // old key speaks to it until it has taken the Update, which the old key has signed.
 func TestRSARotationTowardsOtherSoftware(t *testing.T) {
+	cluster.Each(t, testRSARotationTowardsOtherSoftware)
+}
+
+func testRSARotationTowardsOtherSoftware(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		e := s.Nodes[embassy]
@@ -111,6 +115,10 @@ func TestRSARotationTowardsOtherSoftware(t *testing.T) {
 // A server that has taken the Update, while its answer was lost, knows the new key and
 // refuses the old one at once: the other key is tried, and remembered.
 func TestRSARotationWhoseAnswerWasLost(t *testing.T) {
+	cluster.Each(t, testRSARotationWhoseAnswerWasLost)
+}
+
+func testRSARotationWhoseAnswerWasLost(t *testing.T) {
 	eachSoftware(t, communities.Opening{}, func(t *testing.T, s *readers) {
 		ctx := context.Background()
 		a := s.joined(t, "eva", communities.Invitation{HistoryDays: -1})
@@ -143,7 +151,9 @@ func TestRSARotationWhoseAnswerWasLost(t *testing.T) {
 }
 
 // What has no RSA key has none to replace.
-func TestRSARotationOfWhatHasNone(t *testing.T) {
+func TestRSARotationOfWhatHasNone(t *testing.T) { cluster.Each(t, testRSARotationOfWhatHasNone) }
+
+func testRSARotationOfWhatHasNone(t *testing.T) {
 	s := newCourt(t)
 	ctx := context.Background()
 	for _, who := range []iri.IRI{s.desk, s.post} {

@@ -42,7 +42,9 @@ func (s *trap) gap() int64 {
 
 // A gap is read from the Group's outbox once, at most hourly after that; what is found
 // there goes the road of every arrival.
-func TestSequenceGapsAreRepaired(t *testing.T) {
+func TestSequenceGapsAreRepaired(t *testing.T) { cluster.Each(t, testSequenceGapsAreRepaired) }
+
+func testSequenceGapsAreRepaired(t *testing.T) {
 	s := newTrap(t)
 	var all []*vocab.Dispatch
 	var docs [][]byte
@@ -109,7 +111,9 @@ func TestSequenceGapsAreRepaired(t *testing.T) {
 }
 
 // What stands in an outbox is believed no more than what is posted.
-func TestForgedOutboxesRepairNothing(t *testing.T) {
+func TestForgedOutboxesRepairNothing(t *testing.T) { cluster.Each(t, testForgedOutboxesRepairNothing) }
+
+func testForgedOutboxesRepairNothing(t *testing.T) {
 	s := newTrap(t)
 	_, one := s.posted(s.author, nil)
 	s.o.send(s.group, sharedInbox, s.next(one)).mustBe(t, 202, "")
@@ -169,7 +173,9 @@ func TestForgedOutboxesRepairNothing(t *testing.T) {
 }
 
 // A withdrawal that comes first leaves a tombstone: no version ever shows its text.
-func TestDeleteBeforeCreate(t *testing.T) {
+func TestDeleteBeforeCreate(t *testing.T) { cluster.Each(t, testDeleteBeforeCreate) }
+
+func testDeleteBeforeCreate(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	m := s.Nodes[ministry]
@@ -231,7 +237,9 @@ func TestDeleteBeforeCreate(t *testing.T) {
 }
 
 // A withdrawal by another than the author changes nothing.
-func TestForeignWithdrawals(t *testing.T) {
+func TestForeignWithdrawals(t *testing.T) { cluster.Each(t, testForeignWithdrawals) }
+
+func testForeignWithdrawals(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	d := s.o.article(s.office, s.desk, nil)
@@ -284,6 +292,10 @@ func TestForeignWithdrawals(t *testing.T) {
 // A correction stands for itself where its predecessor never came: it was replaced in
 // the queue of a peer that was away, or lies before a member's window.
 func TestCorrectionsWithoutTheirPredecessor(t *testing.T) {
+	cluster.Each(t, testCorrectionsWithoutTheirPredecessor)
+}
+
+func testCorrectionsWithoutTheirPredecessor(t *testing.T) {
 	ctx := context.Background()
 	corrected := func(c *cluster.Cluster, h iri.Host, person, office iri.IRI, d *models.Dispatch, content dispatches.Content) *models.Dispatch {
 		content.ChangeNote = "The date."

@@ -31,7 +31,9 @@ func (s *court) peerState(h iri.Host) string {
 // sealed is an activity of ours with its proof.
 func (s *court) sealed(by *figure, doc []byte) []byte { return prove(s.T, by, doc, s.Clock.Now()) }
 
-func TestUnaccreditedPeersAreRefused(t *testing.T) {
+func TestUnaccreditedPeersAreRefused(t *testing.T) { cluster.Each(t, testUnaccreditedPeersAreRefused) }
+
+func testUnaccreditedPeersAreRefused(t *testing.T) {
 	s := newCourt(t)
 	follow := func(by *figure, what iri.IRI) []byte {
 		return s.sealed(by, vocab.Follow{Envelope: s.o.envelope(by, string(what)), Object: what}.Encode())
@@ -94,7 +96,9 @@ func (s *court) announce(by *figure, inner []byte, n int64, previous string) []b
 	return s.sealed(by, vocab.Announce{Envelope: e, Sequence: n, PreviousDigest: previous, Salt: "salt", Object: inner}.Encode())
 }
 
-func TestSuspendedPeersAreRefused(t *testing.T) {
+func TestSuspendedPeersAreRefused(t *testing.T) { cluster.Each(t, testSuspendedPeersAreRefused) }
+
+func testSuspendedPeersAreRefused(t *testing.T) {
 	s := accredited(t)
 	ctx := context.Background()
 	cluster.Must(t, s.Nodes[ministry].Accreditation.Suspend(ctx, "test", string(outlawHost), "breach"))
@@ -107,7 +111,9 @@ func TestSuspendedPeersAreRefused(t *testing.T) {
 }
 
 // Of a stranger little is taken, and not often.
-func TestFirstContactHasLimits(t *testing.T) {
+func TestFirstContactHasLimits(t *testing.T) { cluster.Each(t, testFirstContactHasLimits) }
+
+func testFirstContactHasLimits(t *testing.T) {
 	s := newCourt(t, cluster.Change(func(c *config.Config) { c.Federation.FirstContactPerHour = 3 }))
 	to := ministryActor + "/inbox"
 	large := s.o.instance
@@ -134,7 +140,9 @@ func TestFirstContactHasLimits(t *testing.T) {
 	s.Check()
 }
 
-func TestRatesAreHeld(t *testing.T) {
+func TestRatesAreHeld(t *testing.T) { cluster.Each(t, testRatesAreHeld) }
+
+func testRatesAreHeld(t *testing.T) {
 	s := accredited(t, cluster.Change(func(c *config.Config) {
 		c.Federation.RatePerKey = config.Rate{PerSecond: 0.001, Burst: 4}
 	}))
@@ -156,7 +164,9 @@ func TestRatesAreHeld(t *testing.T) {
 }
 
 // A proposal that does not fit its key, is made for others, or is answered by others.
-func TestFalseProposalsAreSetAside(t *testing.T) {
+func TestFalseProposalsAreSetAside(t *testing.T) { cluster.Each(t, testFalseProposalsAreSetAside) }
+
+func testFalseProposalsAreSetAside(t *testing.T) {
 	s := newCourt(t)
 	to := ministryActor + "/inbox"
 	by := s.o.instance
@@ -215,7 +225,9 @@ func TestFalseProposalsAreSetAside(t *testing.T) {
 }
 
 // Two operators who propose to each other at the same time have both decided.
-func TestProposalsThatCross(t *testing.T) {
+func TestProposalsThatCross(t *testing.T) { cluster.Each(t, testProposalsThatCross) }
+
+func testProposalsThatCross(t *testing.T) {
 	for _, compared := range []string{"both", "one", "none"} {
 		t.Run("compared by "+compared, func(t *testing.T) {
 			ctx := context.Background()
@@ -297,7 +309,9 @@ func (s *court) follow(by *figure, group, invitation iri.IRI) []byte {
 
 // A guest's standing is good for the community that invited her, and for nothing else,
 // through whichever door she tries.
-func TestGuestsSendNoCorrespondence(t *testing.T) {
+func TestGuestsSendNoCorrespondence(t *testing.T) { cluster.Each(t, testGuestsSendNoCorrespondence) }
+
+func testGuestsSendNoCorrespondence(t *testing.T) {
 	s, expert, community := guests(t, models.RoleMember)
 	s.o.send(expert, s.inbox(community), s.o.create(expert, s.o.article(expert, community, func(d *vocab.Dispatch) {
 		d.Audience, d.Marking = community, vocab.Grade{Scheme: d.Marking.Scheme, Level: "UNCLASSIFIED", Rank: 2}
@@ -336,6 +350,10 @@ func TestGuestsSendNoCorrespondence(t *testing.T) {
 }
 
 func TestUninvitedFollowsAndSpentInvitations(t *testing.T) {
+	cluster.Each(t, testUninvitedFollowsAndSpentInvitations)
+}
+
+func testUninvitedFollowsAndSpentInvitations(t *testing.T) {
 	s, expert, community := guests(t, models.RoleGuest)
 	ctx := context.Background()
 	m := s.Nodes[ministry]

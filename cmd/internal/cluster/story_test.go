@@ -11,7 +11,6 @@ import (
 	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
-	"valise/models/modeltest"
 )
 
 const (
@@ -64,6 +63,10 @@ func has(list []string, s string) bool {
 }
 
 func TestCableDeliveredRegisteredReadTaken(t *testing.T) {
+	cluster.Each(t, testCableDeliveredRegisteredReadTaken)
+}
+
+func testCableDeliveredRegisteredReadTaken(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -107,6 +110,10 @@ func TestCableDeliveredRegisteredReadTaken(t *testing.T) {
 }
 
 func TestCorrectionAndWithdrawalReachEverybody(t *testing.T) {
+	cluster.Each(t, testCorrectionAndWithdrawalReachEverybody)
+}
+
+func testCorrectionAndWithdrawalReachEverybody(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -194,7 +201,9 @@ func (s *three) post1(t *testing.T, subject string) *models.Dispatch {
 	return s.Send(ministry, s.anna, s.desk, content)
 }
 
-func TestCommunityOfThreeParties(t *testing.T) {
+func TestCommunityOfThreeParties(t *testing.T) { cluster.Each(t, testCommunityOfThreeParties) }
+
+func testCommunityOfThreeParties(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	old := s.post1(t, "Before she came")
@@ -282,6 +291,10 @@ func TestCommunityOfThreeParties(t *testing.T) {
 }
 
 func TestKeysRotateAndOldDispatchesVerify(t *testing.T) {
+	cluster.Each(t, testKeysRotateAndOldDispatchesVerify)
+}
+
+func testKeysRotateAndOldDispatchesVerify(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
@@ -309,7 +322,9 @@ func TestKeysRotateAndOldDispatchesVerify(t *testing.T) {
 
 // TestLateDispatchesAreTold: a peer that answers 202 and forgets, or is away, does not
 // go unnoticed.
-func TestLateDispatchesAreTold(t *testing.T) {
+func TestLateDispatchesAreTold(t *testing.T) { cluster.Each(t, testLateDispatchesAreTold) }
+
+func testLateDispatchesAreTold(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -338,33 +353,4 @@ func TestLateDispatchesAreTold(t *testing.T) {
 	if got := stations(t, c, ministry, d.IRI)[post]; has(got, models.HandedOver) {
 		t.Errorf("board shows %v", got)
 	}
-}
-
-// TestStoryOnPostgres plays the three-party community on PostgreSQL.
-func TestStoryOnPostgres(t *testing.T) {
-	ctx := context.Background()
-	s := newThree(t, cluster.Database(func(t testing.TB) string { return modeltest.Postgres(t) }))
-	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
-	d := s.post1(t, "On the other database")
-	s.Settle()
-	v, err := s.Nodes[institute].Dispatches.Show(ctx, s.expert, string(d.IRI))
-	cluster.Must(t, err)
-	if v.Dispatch.Digest != d.Digest {
-		t.Errorf("digest %s, issued %s", v.Dispatch.Digest, d.Digest)
-	}
-	_, err = s.Nodes[institute].Communities.Comment(ctx, s.expert, s.community, d.IRI, "A comment.")
-	cluster.Must(t, err)
-	s.Settle()
-	comments, err := s.Nodes[ministry].Communities.Comments(ctx, s.anna, s.community, 10)
-	cluster.Must(t, err)
-	if len(comments) != 1 {
-		t.Errorf("%d comments", len(comments))
-	}
-	_, err = s.Nodes[ministry].Dispatches.Withdraw(ctx, s.anna, string(d.IRI), "")
-	cluster.Must(t, err)
-	s.Settle()
-	if got := stations(t, s.Cluster, ministry, d.IRI); !has(got["https://institute.example/actor"], models.Erased) {
-		t.Errorf("no erased receipt: %v", got)
-	}
-	s.Check()
 }

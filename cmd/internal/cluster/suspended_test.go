@@ -26,6 +26,10 @@ func told(t *testing.T, c *cluster.Cluster, h iri.Host, who iri.IRI) map[string]
 // What a suspension holds back is told to its office, and goes out when the suspension
 // ends if it still stands and is valid.
 func TestWhatASuspensionHeldBackGoesOutAfterwards(t *testing.T) {
+	cluster.Each(t, testWhatASuspensionHeldBackGoesOutAfterwards)
+}
+
+func testWhatASuspensionHeldBackGoesOutAfterwards(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -89,6 +93,10 @@ func TestWhatASuspensionHeldBackGoesOutAfterwards(t *testing.T) {
 
 // The audience is asked again: a suspension widens nothing.
 func TestSuspensionRevivesNothingForWhoLeftMeanwhile(t *testing.T) {
+	cluster.Each(t, testSuspensionRevivesNothingForWhoLeftMeanwhile)
+}
+
+func testSuspensionRevivesNothingForWhoLeftMeanwhile(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)
@@ -113,6 +121,10 @@ func TestSuspensionRevivesNothingForWhoLeftMeanwhile(t *testing.T) {
 
 // A member whose instance was suspended for a while gets what was distributed meanwhile.
 func TestSuspendedMemberGetsWhatWasDistributed(t *testing.T) {
+	cluster.Each(t, testSuspendedMemberGetsWhatWasDistributed)
+}
+
+func testSuspendedMemberGetsWhatWasDistributed(t *testing.T) {
 	ctx := context.Background()
 	s := newThree(t)
 	s.join(t, institute, s.expert, s.expert, models.RoleGuest)

@@ -24,7 +24,9 @@ func answering(d *models.Dispatch, subject string, to ...iri.IRI) dispatches.Con
 }
 
 // Answers go back and forth; each side sees the thread that it may read, and no more.
-func TestThreadOfAnswers(t *testing.T) {
+func TestThreadOfAnswers(t *testing.T) { cluster.Each(t, testThreadOfAnswers) }
+
+func testThreadOfAnswers(t *testing.T) {
 	ctx := context.Background()
 	c := cluster.New(t, []iri.Host{ministry, embassy})
 	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
@@ -121,6 +123,10 @@ func TestThreadOfAnswers(t *testing.T) {
 
 // On other software an answer hangs under the post that it answers, if that went there.
 func TestAnswerInABulletinNamesItsParent(t *testing.T) {
+	cluster.Each(t, testAnswerInABulletinNamesItsParent)
+}
+
+func testAnswerInABulletinNamesItsParent(t *testing.T) {
 	s := newReaders(t, "GoToSocial", peers.GoToSocial, communities.Opening{})
 	expert := s.joined(t, "expert", communities.Invitation{HistoryDays: -1})
 	first := s.send(t, "Open talks", "PUBLIC")

@@ -193,10 +193,8 @@ func Open(ctx context.Context, cfg config.Config, o Outside) (n *Node, err error
 	if err := n.build(o); err != nil {
 		return n, err
 	}
-	if !n.Store.Postgres() {
-		if err := models.ExpireLeases(ctx, n.Store.W); err != nil {
-			return n, fmt.Errorf("take over what an earlier process had begun: %w", err)
-		}
+	if err := n.Store.Attend(ctx, func(ctx context.Context) error { return models.ExpireLeases(ctx, n.Store.W) }); err != nil {
+		return n, fmt.Errorf("take over what an earlier process had begun: %w", err)
 	}
 	n.Box.Start()
 	n.ready.Store(true)
