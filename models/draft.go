@@ -180,3 +180,46 @@ func SaveClearance(ctx context.Context, db bun.IDB, c *Clearance) error {
 		Set("decision = EXCLUDED.decision, note = EXCLUDED.note, decided_at = EXCLUDED.decided_at").Exec(ctx)
 	return err
 }
+
+// EraseDrafts erases the words of every draft that a dispatch was released from or that was
+// to correct it: text, its versions and clashes, remarks, and what clearers asked for. Who
+// saved, cleared and released which revision stays. stone takes the place of each content;
+// kind is the dispatch's. Corrections that are still open are discarded. It returns the
+// drafts.
+func EraseDrafts(ctx context.Context, tx bun.Tx, dispatch, office iri.IRI, kind string, stone []byte, now Time) ([]string, error) {
+	rows, err := raw(ctx, tx, `SELECT id FROM drafts WHERE dispatch = ? AND dispatch <> ''
+		UNION SELECT id FROM drafts WHERE office = ? AND state IN ('draft', 'in clearance', 'discarded') AND corrects = ?`, string(dispatch), string(office), string(dispatch))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ids []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	rows.Close()
+	for _, id := range ids {
+		if _, err := rawExec(ctx, tx, `UPDATE drafts SET content = ?, subject = '', kind = ?, updated_at = ?,
+			state = CASE WHEN state = 'released' THEN state ELSE 'discarded' END WHERE id = ?`, stone, kind, int64(now), id); err != nil {
+			return nil, err
+		}
+		if _, err := rawExec(ctx, tx, `UPDATE draft_revisions SET content = ? WHERE draft = ?`, stone, id); err != nil {
+			return nil, err
+		}
+		for _, statement := range []string{`DELETE FROM draft_versions WHERE draft = ?`, `DELETE FROM draft_clashes WHERE draft = ?`, `DELETE FROM draft_presence WHERE draft = ?`,
+			`UPDATE draft_comments SET text = '' WHERE draft = ?`, `UPDATE clearances SET note = '' WHERE draft = ?`,
+			`UPDATE notices SET detail = '' WHERE kind = 'change asked' AND subject = ?`} {
+			if _, err := rawExec(ctx, tx, statement, id); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ids, nil
+}

@@ -40,6 +40,11 @@ var InvariantQueries = []Invariant{
 		`SELECT d.iri FROM dispatches AS d GROUP BY d.iri HAVING SUM(CASE WHEN d.latest THEN 1 ELSE 0 END) <> 1`, false},
 	{"a withdrawal erases", "the text of a withdrawn dispatch is still here",
 		`SELECT d.iri FROM dispatches AS d WHERE d.state = 'withdrawn' AND (d.document IS NOT NULL OR EXISTS (SELECT 1 FROM arrivals AS a WHERE a.object_id = d.iri AND a.body IS NOT NULL AND a.state = 'applied' AND a.type IN ('Create', 'Update')))`, false},
+	{"a withdrawal erases", "the words of a draft of a withdrawn dispatch are still here",
+		`SELECT d.id FROM drafts AS d JOIN dispatches AS x ON x.latest AND x.state = 'withdrawn' AND x.origin = 'issued' AND (x.iri = d.dispatch OR x.iri = d.corrects)
+		WHERE d.subject <> '' OR d.kind = '' OR d.state IN ('draft', 'in clearance') OR EXISTS (SELECT 1 FROM draft_revisions AS r WHERE r.draft = d.id AND r.content <> d.content)
+			OR EXISTS (SELECT 1 FROM draft_versions AS v WHERE v.draft = d.id) OR EXISTS (SELECT 1 FROM draft_clashes AS k WHERE k.draft = d.id)
+			OR EXISTS (SELECT 1 FROM draft_comments AS m WHERE m.draft = d.id AND m.text <> '') OR EXISTS (SELECT 1 FROM clearances AS c WHERE c.draft = d.id AND c.note <> '')`, false},
 	{"an invitation is used once", "a membership in force has no used invitation",
 		`SELECT m.community || ' ' || m.actor FROM members AS m JOIN communities AS c ON c.iri = m.community AND c.local
 		WHERE m.state = 'active' AND m.role <> 'organiser' AND NOT EXISTS (SELECT 1 FROM invitations AS i WHERE i.community = m.community AND i.invitee = m.actor AND i.state = 'consumed')`, false},

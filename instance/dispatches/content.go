@@ -14,6 +14,7 @@ import (
 	"github.com/microcosm-cc/bluemonday"
 	"github.com/yuin/goldmark"
 
+	"valise/federation/policy"
 	"valise/federation/vocab"
 	"valise/instance/accounts"
 	"valise/models/iri"
@@ -55,6 +56,22 @@ type Content struct {
 	// paragraph's id has had. Both are the store's own.
 	Head int64 `json:"head,omitempty"`
 	Last int64 `json:"last,omitempty"`
+	// Erased stands in the place of words that went with the withdrawal of the dispatch.
+	Erased *Erasure `json:"erased,omitempty"`
+}
+
+// Erasure says when the words of a draft were erased, and who withdrew the dispatch.
+type Erasure struct {
+	At time.Time `json:"at"`
+	By iri.IRI   `json:"by"`
+}
+
+// Gone refuses to go on with a draft whose words were erased.
+func (c *Content) Gone() error {
+	if c.Erased == nil {
+		return nil
+	}
+	return &policy.Refusal{Code: "erased", Status: 410, Detail: fmt.Sprintf("the text was erased when %s withdrew the dispatch on %s; who wrote and cleared which revision stays", c.Erased.By, c.Erased.At.Format("2 January 2006, 15:04 MST"))}
 }
 
 // Collective names a collective address in a draft.

@@ -204,6 +204,9 @@ func (s *Dispatches) Draft(ctx context.Context, person iri.IRI, id string) (*mod
 		return nil, nil, nil, err
 	}
 	c, err := ParseContent(d.Content)
+	if err == nil {
+		err = c.Gone()
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -2,6 +2,7 @@ package dispatches
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -70,6 +71,12 @@ func (s *Dispatches) Withdraw(ctx context.Context, person iri.IRI, name string, 
 		if err := s.erase(ctx, tx, d.IRI, stone, models.At(now)); err != nil {
 			return err
 		}
+		var drafts []string
+		if by == "" {
+			if drafts, err = s.eraseDrafts(ctx, tx, current, person, now); err != nil {
+				return err
+			}
+		}
 		var recipients []*models.Actor
 		for _, id := range ids {
 			recipients = append(recipients, actors[id])
@@ -79,13 +86,27 @@ func (s *Dispatches) Withdraw(ctx context.Context, person iri.IRI, name string, 
 			Purpose: models.PurposeControl, Precedence: 90, To: outbox.Direct(recipients...)}); err != nil {
 			return err
 		}
-		return audit.Append(ctx, tx, now, string(person), "withdrawn", string(d.IRI), map[string]any{"reference": d.Reference, "disposition": stone.Disposition})
+		return audit.Append(ctx, tx, now, string(person), "withdrawn", string(d.IRI), map[string]any{"reference": d.Reference, "disposition": stone.Disposition, "erasedDrafts": len(drafts)})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("withdraw: %w", err)
 	}
 	s.forget(ctx, d.IRI)
 	return models.DispatchByIRI(ctx, s.Store.R, d.IRI)
+}
+
+// eraseDrafts erases the words from which the dispatch was made. In their place stays when
+// and by whom.
+func (s *Dispatches) eraseDrafts(ctx context.Context, tx bun.Tx, d *models.Dispatch, by iri.IRI, now time.Time) ([]string, error) {
+	stone, err := json.Marshal(Content{Kind: d.Kind, Precedence: d.Precedence, Marking: d.Marking, Language: d.Language, Erased: &Erasure{At: now, By: by}})
+	if err != nil {
+		return nil, err
+	}
+	ids, err := models.EraseDrafts(ctx, tx, d.IRI, d.Author, d.Kind, stone, models.At(now))
+	if err != nil {
+		return nil, fmt.Errorf("erase the drafts of %s: %w", d.IRI, err)
+	}
+	return ids, nil
 }
 
 // erase makes the id a tombstone. For a withdrawal the text, stored arrivals, our own

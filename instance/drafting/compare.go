@@ -224,6 +224,9 @@ func (s *Drafting) CompareRevisions(ctx context.Context, person iri.IRI, draft s
 	if out.Content, err = dispatches.ParseContent(out.To.Content); err != nil {
 		return nil, err
 	}
+	if err := out.Content.Gone(); err != nil {
+		return nil, err
+	}
 	actors, err := models.ActorsByIRI(ctx, s.Store.R, []iri.IRI{out.From.Author, out.To.Author})
 	for _, x := range actors {
 		out.Names[x.IRI] = x.Name

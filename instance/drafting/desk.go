@@ -128,6 +128,9 @@ func (s *Drafting) Open(ctx context.Context, person iri.IRI, id string) (*Desk, 
 	if desk.Content, err = dispatches.ParseContent(d.Content); err != nil {
 		return nil, err
 	}
+	if err := desk.Content.Gone(); err != nil {
+		return nil, err
+	}
 	for _, p := range people {
 		if p.May(models.ActRelease) {
 			desk.Releasers = append(desk.Releasers, p)

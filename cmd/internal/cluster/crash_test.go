@@ -224,10 +224,15 @@ func (p *pair) start(point string, count, sends int) {
 // read takes what the child says until it says the given line, or until it has died.
 func (p *pair) read(until string) (said bool) {
 	p.t.Helper()
-	limit := time.NewTimer(30 * time.Second)
+	limit, again := time.NewTimer(30*time.Second), time.NewTicker(time.Second)
 	defer limit.Stop()
+	defer again.Stop()
 	for {
 		select {
+		case <-again.C:
+			// A try that the machine was too busy for has put the host into back-off.
+			cluster.Must(p.t, models.WakeHost(context.Background(), p.steady.Store.W, p.there, models.At(time.Now())))
+			p.steady.Wake()
 		case <-limit.C:
 			p.t.Fatalf("the process neither said %q nor died within 30 s", until)
 		case line, open := <-p.lines:
