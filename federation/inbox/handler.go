@@ -85,7 +85,9 @@ func (b *Box) post(r *http.Request, inbox, owner iri.IRI) error {
 	}
 	sender, err := b.Verify.Request(ctx, r, body, false)
 	if err != nil {
-		return err
+		if sender, err = b.departed(ctx, r, body, err); err != nil {
+			return err
+		}
 	}
 	if err := b.Limits.Key(sender.Actor.Host(), sender.KeyID); err != nil {
 		return err
@@ -101,7 +103,15 @@ func (b *Box) post(r *http.Request, inbox, owner iri.IRI) error {
 	if err != nil {
 		return err
 	}
+	if closes(a) {
+		if err := b.itself(ctx, r, a, sender); err != nil {
+			return err
+		}
+	}
 	row := b.row(r, a, sender, inbox, body)
+	if sender.Absent {
+		return b.keep(row)
+	}
 	if err := b.proofs(ctx, a, sender, row); keyHeld(err) {
 		sender.Held = true
 	} else if err != nil {
@@ -339,6 +349,9 @@ func isGroup(id iri.IRI) bool { return strings.HasPrefix(id.Path(), "/g/") }
 // addressed tells whether the inbox's owner is among the recipients; for the shared
 // inbox, whether an actor of ours is, or the followers of a community joined here.
 func (b *Box) addressed(ctx context.Context, a *vocab.Activity, owner iri.IRI) (bool, error) {
+	if closes(a) {
+		return true, nil // it tells whoever may know the account, and names the public or nobody
+	}
 	named := slices.Concat(a.To, a.Cc, a.Audience, []iri.IRI{a.ObjectID, a.Target})
 	// Some software sends Follow, Accept, Reject and Undo without recipients: then
 	// whom they are about counts.

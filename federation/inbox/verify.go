@@ -39,6 +39,8 @@ type Sender struct {
 	// Held says that the signing key is new and its endorsement is missing: what it
 	// signed is kept aside until the operator decides.
 	Held bool
+	// Absent says that nothing was verified but that the account is there no more.
+	Absent bool
 }
 
 // Request verifies the signature of a request over the body that was read. Checks

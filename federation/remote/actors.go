@@ -55,6 +55,9 @@ type Actors struct {
 	now    func() time.Time
 	sign   func(ctx context.Context, host iri.Host) SignFunc
 
+	// Gone is called when a fetch finds that an account is closed; nil: nobody asks.
+	Gone func(ctx context.Context, id iri.IRI) error
+
 	standings standings
 	keys      *otter.Cache[iri.IRI, *Known]
 	tries     *otter.Cache[string, time.Time]
@@ -198,6 +201,9 @@ func (a *Actors) Refresh(ctx context.Context, id iri.IRI) (*models.Actor, error)
 	_, err, _ := a.flights.Do("actor "+string(id), func() (any, error) {
 		doc, err := a.profile(ctx, id)
 		if err != nil {
+			if KindOf(err) == KindGone && a.Gone != nil {
+				return nil, errors.Join(err, a.Gone(ctx, id))
+			}
 			return nil, err
 		}
 		if err := a.client.CheckID(doc, id); err != nil {
@@ -213,6 +219,19 @@ func (a *Actors) Refresh(ctx context.Context, id iri.IRI) (*models.Actor, error)
 		return nil, err
 	}
 	return models.ActorByIRI(ctx, a.store.R, id)
+}
+
+// Departed asks an actor's server whether the account is there no more (404 or 410), at most
+// once per 5 minutes for each actor and source. An error says that nobody knows.
+func (a *Actors) Departed(ctx context.Context, id iri.IRI, source string) (bool, error) {
+	if _, tried := a.tries.SetIfAbsent("departed "+string(id)+" "+source, a.now()); !tried {
+		return false, nil
+	}
+	_, err := a.get(ctx, id)
+	if kind := KindOf(err); kind == KindGone || kind == KindNotFound {
+		return true, nil
+	}
+	return false, err
 }
 
 // Learn keeps an actor document that arrived in an Update over a verified hop.

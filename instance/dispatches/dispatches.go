@@ -146,3 +146,25 @@ func (s *Dispatches) actors(ctx context.Context, ids []iri.IRI) (map[iri.IRI]*mo
 	}
 	return out, nil
 }
+
+// reached are actors whom something reached before: one whose account is closed, or whose
+// document cannot be had today, is as it was kept.
+func (s *Dispatches) reached(ctx context.Context, ids []iri.IRI) (map[iri.IRI]*models.Actor, error) {
+	kept, err := models.ActorsByIRI(ctx, s.Store.R, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[iri.IRI]*models.Actor, len(kept))
+	for _, a := range kept {
+		out[a.IRI] = a
+	}
+	for _, id := range ids {
+		switch a, err := s.Actors.Get(ctx, id); {
+		case err == nil:
+			out[id] = a
+		case out[id] == nil:
+			return nil, fmt.Errorf("find the addressee %s: %w", id, err)
+		}
+	}
+	return out, nil
+}

@@ -48,7 +48,7 @@ func (s *Dispatches) Withdraw(ctx context.Context, person iri.IRI, name string, 
 	for i, a := range to {
 		ids[i] = a.Actor
 	}
-	actors, err := s.actors(ctx, ids)
+	actors, err := s.reached(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -293,6 +293,9 @@ func (n *Node) build(o Outside) error {
 	n.Dispatches.ActorDocument = func(ctx context.Context, a *models.Actor) ([]byte, error) {
 		return n.Serve.ActorDocument(ctx, nil, a, true)
 	}
+	n.Actors.Gone = func(ctx context.Context, id iri.IRI) error {
+		return n.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return n.Communities.Depart(ctx, tx, id) })
+	}
 	n.Courier.After, n.Courier.Gone = n.Communities.Delivered, n.Communities.Gone
 	n.Keys = &keys.Keys{Store: n.Store, Ring: n.Keyring, Out: out, Serve: n.Serve, Own: n.Own, Now: n.Now}
 	n.Checks = &checks.Checks{Store: n.Store, Actors: n.Actors, Guard: n.Guard, Own: n.Own, Now: n.Now}

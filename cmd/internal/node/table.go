@@ -94,8 +94,8 @@ func (n *Node) dispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error 
 }
 
 func (n *Node) deletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error {
-	if a.Activity.ObjectID == a.Activity.Actor {
-		return nil // an account that closes itself; its memberships end by their terms
+	if a.Activity.ObjectID == a.Activity.Actor && !a.Local {
+		return n.Communities.Depart(ctx, tx, a.Activity.Actor)
 	}
 	return n.each(ctx, tx, a, func(owner iri.IRI) error { return n.Communities.ReceivePost(ctx, tx, a, owner) },
 		func(owner iri.IRI) error { return n.Dispatches.ReceiveDelete(ctx, tx, a, owner) })

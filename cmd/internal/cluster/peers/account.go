@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,6 +20,8 @@ type Account struct {
 	follows   map[string]string // Follow id by whom she follows or asked to follow
 	accepted  map[string]bool
 	blockedBy map[string]bool
+	closed    bool
+	key       *rsa.PrivateKey // another than the first
 }
 
 // Handle is "@name@host".

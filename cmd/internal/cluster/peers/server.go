@@ -152,7 +152,7 @@ func keyOf(id string) *rsa.PrivateKey {
 }
 
 func (a *Account) publicKey() object {
-	der, err := x509.MarshalPKIXPublicKey(&keyOf(a.ID).PublicKey)
+	der, err := x509.MarshalPKIXPublicKey(&a.secret().PublicKey)
 	if err != nil {
 		panic(err)
 	}
@@ -184,6 +184,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/users/"), "/")
 	s.mu.Lock()
 	account := s.accounts[name]
+	closed := account != nil && account.closed
 	s.mu.Unlock()
 	if r.URL.Path == "/actor" {
 		account, rest = s.service, ""
@@ -193,6 +194,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.webFinger(w, r)
 	case r.Method == http.MethodPost && "https://"+string(s.Host)+r.URL.Path == s.rules.sharedInbox(s.Host):
 		s.inbox(w, r, body, nil)
+	case closed:
+		answer(w, http.StatusGone, nil)
 	case account == nil || !strings.HasPrefix(r.URL.Path, "/users/") && account != s.service:
 		answer(w, http.StatusNotFound, nil)
 	case r.Method == http.MethodPost && rest == "inbox":

@@ -214,7 +214,7 @@ func (a *Account) sign(r *http.Request, body []byte) {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	sum := sha256.Sum256([]byte(strings.Join(lines, "\n")))
-	signature, err := rsa.SignPKCS1v15(nil, keyOf(a.ID), crypto.SHA256, sum[:])
+	signature, err := rsa.SignPKCS1v15(nil, a.secret(), crypto.SHA256, sum[:])
 	if err != nil {
 		panic(err)
 	}
