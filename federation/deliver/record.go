@@ -120,10 +120,11 @@ func (c *Courier) writer(stop chan struct{}) {
 }
 
 // write records outcomes, evidence and notices, and gives leases back, in one
-// transaction. What is lost with it is sent again: the receiver knows the id.
+// transaction. What is lost with it is sent again: the receiver knows the id. Arrivals that
+// are applied meanwhile take hosts in the order in which they came.
 func (c *Courier) write(ctx context.Context, batch []*result) error {
 	c.fault("posted")
-	err := c.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := c.Store.InTxAgain(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var rows []*models.Delivery
 		var evidence []*models.Evidence
 		for _, r := range batch {
