@@ -95,12 +95,14 @@ type Late struct {
 }
 
 // LateAddressees lists remote addressees of dispatches in force whose station is
-// missing. A delivery that failed or was cancelled has its own notice.
+// missing. A delivery that failed or was cancelled has its own notice, and other software
+// sends no receipts.
 func LateAddressees(ctx context.Context, db bun.IDB, q LateQuery) ([]Late, error) {
 	var rows []Late
 	err := db.NewRaw(`SELECT d.iri AS dispatch, d.version, d.author, d.reference, x.actor FROM dispatches AS d JOIN addressees AS x ON x.dispatch = d.iri
 		WHERE d.origin = 'issued' AND d.latest AND d.state = 'in force' AND d.precedence = ? AND d.published_at < ? AND d.published_at > ? AND NOT x.local AND (? = '' OR x.role = ?)
 		AND NOT EXISTS (SELECT 1 FROM evidence AS e WHERE e.dispatch = d.iri AND e.addressee = x.actor AND e.station IN (?, ?, 'failed', 'cancelled'))
+		AND NOT EXISTS (SELECT 1 FROM peers AS p WHERE p.host = x.host AND p.form = 'bulletin')
 		ORDER BY d.published_at LIMIT ?`, q.Precedence, q.Before, q.After, q.Role, q.Role, q.Station, q.Mark, q.Limit).Scan(ctx, &rows)
 	return rows, err
 }

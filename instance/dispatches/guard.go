@@ -58,6 +58,7 @@ func (s *Dispatches) reach(ctx context.Context, db bun.IDB, p *prepared) (*reach
 // guard refuses what may not go to one of the addressees, with today's standing and
 // ceilings. A correction goes where the dispatch went and nowhere else.
 func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
+	p.noted = nil
 	if p.previous != nil {
 		current, err := models.DispatchByIRI(ctx, tx, p.id)
 		if err != nil {
@@ -75,8 +76,16 @@ func (s *Dispatches) guard(ctx context.Context, tx bun.Tx, p *prepared) error {
 		if err := s.mayGo(p, r, a); err != nil {
 			return err
 		}
+		if to := p.recipient(a.Actor); noted(to, r.peers[a.Host]) {
+			p.noted = append(p.noted, to)
+		}
 	}
 	return nil
+}
+
+// recipient is an addressee's actor.
+func (p *prepared) recipient(id iri.IRI) *models.Actor {
+	return p.recipients[slices.IndexFunc(p.recipients, func(a *models.Actor) bool { return a.IRI == id })]
 }
 
 // mayGo decides about one addressee. It is pure.
@@ -102,8 +111,8 @@ func (s *Dispatches) mayGo(p *prepared, r *reach, a models.Addressee) error {
 		return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is known here only through an invitation, and %s is not who was invited", a.Host, a.Actor)}
 	case peer.State != models.PeerAccredited && peer.State != models.PeerGuest:
 		return &policy.Refusal{Code: "not-accredited", Status: 409, Detail: fmt.Sprintf("%s is %s here", a.Host, peer.State)}
-	case peer.Form == models.FormBulletin:
-		return &policy.Refusal{Code: "bulletins-only", Status: 409, Detail: fmt.Sprintf("the software of %s knows no dispatches; %s reads the bulletins of a community. Address the community", a.Host, a.Actor)}
+	case peer.Form == models.FormBulletin && !noted(p.recipient(a.Actor), peer):
+		return &policy.Refusal{Code: "bulletins-only", Status: 409, Detail: fmt.Sprintf("%s is recorded here as software that knows no dispatches, and %s cannot be sent a note. Address a community, or a person there", a.Host, a.Actor)}
 	}
 	return s.Guard.Leave(p.marking, append([]policy.Ceiling{{Whose: string(a.Host), Rank: peer.Ceiling}}, ceilings...)...)
 }

@@ -23,6 +23,7 @@ type prepared struct {
 	office     *models.Office
 	addressees []models.Addressee
 	recipients []*models.Actor
+	noted      []*models.Actor // of them, those who get a note; settled by guard
 	paragraphs []vocab.Paragraph
 	text       string
 	marking    int64
@@ -207,8 +208,13 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 		}
 	}
 	if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: p.act, Actor: p.office.IRI, Type: kind, ObjectID: p.id, ObjectVersion: d.Version, Bytes: activity,
-		Purpose: models.PurposeDispatch, Precedence: int64(p.precedence), To: outbox.Direct(p.recipients...)}); err != nil {
+		Purpose: models.PurposeDispatch, Precedence: int64(p.precedence), To: outbox.Direct(slices.DeleteFunc(slices.Clone(p.recipients), func(a *models.Actor) bool { return slices.Contains(p.noted, a) })...)}); err != nil {
 		return nil, err
+	}
+	for _, to := range p.noted {
+		if err := s.sendNote(ctx, tx, p, wire, p.office.Title, to); err != nil {
+			return nil, err
+		}
 	}
 	var evidence []*models.Evidence
 	for _, a := range p.addressees {

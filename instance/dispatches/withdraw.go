@@ -79,7 +79,13 @@ func (s *Dispatches) Withdraw(ctx context.Context, person iri.IRI, name string, 
 		}
 		var recipients []*models.Actor
 		for _, id := range ids {
-			recipients = append(recipients, actors[id])
+			noted, err := s.deleteNote(ctx, tx, current, actors[id], now)
+			if err != nil {
+				return err
+			}
+			if !noted {
+				recipients = append(recipients, actors[id])
+			}
 		}
 		doc := vocab.Delete{Envelope: vocab.Envelope{ID: act, Actor: d.Author, To: ids, Audience: d.Community, Published: now}, Tombstone: stone}.Encode()
 		if _, err := s.Out.Publish(ctx, tx, outbox.Publication{ID: act, Actor: d.Author, Type: "Delete", ObjectID: d.IRI, ObjectVersion: current.Version, Bytes: doc,

@@ -1,0 +1,18 @@
+package models
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"valise/models/iri"
+)
+
+// NotesSent lists what was queued for one actor about an object under ids that begin with
+// prefix: the notes of a dispatch on software that knows no dispatches.
+func NotesSent(ctx context.Context, db bun.IDB, object, actor iri.IRI, prefix string) ([]*Delivery, error) {
+	var rows []*Delivery
+	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).Where("recipient = ?", actor).Where("substr(activity, 1, ?) = ?", len(prefix), prefix).
+		OrderBy("id", bun.OrderAsc).Limit(1000).Scan(ctx)
+	return rows, err
+}
