@@ -133,7 +133,7 @@ func (g Guard) Portion(name string, whole int64) error {
 		return &Refusal{Code: "unknown-marking", Status: 422, Detail: fmt.Sprintf("%q is no marking that is known here", name)}
 	}
 	if int64(l.Rank) > whole {
-		return &Refusal{Code: "portion-above-whole", Status: 422, Detail: fmt.Sprintf("a paragraph is marked %s, above the whole, which is %s", l.Name, g.say(whole))}
+		return &Refusal{Code: "portion-above-whole", Status: 422, Withhold: int64(l.Rank) > g.Federates(), Detail: fmt.Sprintf("a paragraph is marked %s, above the whole, which is %s", l.Name, g.say(whole))}
 	}
 	return nil
 }

@@ -9,6 +9,9 @@ type Refusal struct {
 	Detail string
 	// RetryAfter in seconds asks the sender to come again; 0 says nothing.
 	RetryAfter int
+	// Withhold says that text above every ceiling was found in what is refused for another
+	// reason.
+	Withhold bool
 }
 
 func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
@@ -16,7 +19,7 @@ func (r *Refusal) Error() string { return r.Code + ": " + r.Detail }
 // AboveCeiling tells whether what was refused holds text above a ceiling: of such an
 // arrival number, digest and reason are kept, and none of its bytes.
 func (r *Refusal) AboveCeiling() bool {
-	return r.Code == "above-ceiling" || r.Code == "classified" || r.Code == "portion-above-whole"
+	return r.Withhold || r.Code == "above-ceiling" || r.Code == "classified"
 }
 
 // ProblemBase begins the type of every problem that we answer with.
