@@ -49,6 +49,21 @@ func DropPasses(ctx context.Context, db bun.IDB, kind string, person iri.IRI) er
 	return err
 }
 
+// DropPassesFor takes away those of one kind with the same data.
+func DropPassesFor(ctx context.Context, db bun.IDB, kind string, person iri.IRI, data string) error {
+	_, err := rawExec(ctx, db, `DELETE FROM passes WHERE kind = ? AND person = ? AND data = ?`, kind, string(person), data)
+	return err
+}
+
+// PassFor returns the newest of one kind with the given data that is still good, or
+// NotFound.
+func PassFor(ctx context.Context, db bun.IDB, kind string, person iri.IRI, data string, now Time) (*Pass, error) {
+	p := new(Pass)
+	err := rawRow(ctx, db, `SELECT hash, kind, person, data, made_by, created_at, expires_at FROM passes WHERE kind = ? AND person = ? AND data = ? AND expires_at > ? ORDER BY created_at DESC LIMIT 1`,
+		[]any{kind, string(person), data, int64(now)}, &p.Hash, &p.Kind, &p.Person, &p.Data, &p.MadeBy, &p.CreatedAt, &p.ExpiresAt)
+	return p, err
+}
+
 // ForgetPasses takes away those whose end has passed.
 func ForgetPasses(ctx context.Context, db bun.IDB, now Time) error {
 	_, err := rawExec(ctx, db, `DELETE FROM passes WHERE expires_at <= ?`, int64(now))

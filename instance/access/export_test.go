@@ -14,6 +14,3 @@ func (a *Access) FillHashers() func() {
 
 // WaitAfter is waitAfter for names.
 var WaitAfter = waitAfter
-
-// Network is network.
-var Network = network

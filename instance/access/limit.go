@@ -31,6 +31,9 @@ const (
 
 const addressPrefix = "address "
 
+// Network is network for those who record where a guest came from.
+func Network(address string) string { return network(address) }
+
 // network is the part of an address that is counted and kept: an IPv4 address, or the
 // 64 bits of an IPv6 address that a subscriber is given.
 func network(address string) string {
@@ -72,26 +75,48 @@ type trial struct {
 // same work.
 func (a *Access) try(ctx context.Context, what, name string, person iri.IRI, from Origin) (trial, error) {
 	t := trial{address: addressPrefix + network(from.Address)}
-	names := []string{t.address}
+	err := a.count(ctx, t.address, func(ctx context.Context, tx bun.Tx) ([]string, error) {
+		if what == "" {
+			return []string{t.address}, nil
+		}
+		// The name may be a password that somebody typed into the wrong field.
+		t.name = what + " " + digest(name)
+		known, err := models.KnowsAddress(ctx, tx, person, network(from.Address), a.now().Add(-knownFor))
+		if known {
+			t.name += " from " + network(from.Address)
+		}
+		return []string{t.address, t.name}, err
+	})
+	return t, err
+}
+
+// Ask counts what anybody may ask for, whether or not it is given: for a name and from an
+// address, each for itself. what tells it from other counters. Refusal: wait.
+func (a *Access) Ask(ctx context.Context, what, name string, from Origin) error {
+	address := what + " " + addressPrefix + network(from.Address)
+	return a.count(ctx, address, func(context.Context, bun.Tx) ([]string, error) {
+		return []string{address, what + " " + digest(name)}, nil
+	})
+}
+
+// Answered takes the counts of what was asked for back: it was not in vain.
+func (a *Access) Answered(ctx context.Context, tx bun.Tx, what, name string, from Origin) error {
+	return a.passed(ctx, tx, trial{address: what + " " + addressPrefix + network(from.Address), name: what + " " + digest(name)})
+}
+
+// count counts one try for each of the names, among them the counter of the address, or
+// refuses while one of them has to wait.
+func (a *Access) count(ctx context.Context, address string, names func(context.Context, bun.Tx) ([]string, error)) error {
 	var until models.Time
 	waits := errors.New("a counter has to wait")
 	err := a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if what != "" {
-			// The name may be a password that somebody typed into the wrong field.
-			t.name = what + " " + digest(name)
-			known, err := models.KnowsAddress(ctx, tx, person, network(from.Address), a.now().Add(-knownFor))
-			if err != nil {
-				return err
-			}
-			if known {
-				t.name += " from " + network(from.Address)
-			}
-			names = append(names, t.name)
+		counted, err := names(ctx, tx)
+		if err != nil {
+			return err
 		}
-		var err error
-		until, err = models.CountAttempt(ctx, tx, names, a.now(), a.now().Add(-forgetAfter), func(name string, failures int64) models.Time {
+		until, err = models.CountAttempt(ctx, tx, counted, a.now(), a.now().Add(-forgetAfter), func(name string, failures int64) models.Time {
 			free := int64(freeForName)
-			if name == t.address {
+			if name == address {
 				free = freeForAddress
 			}
 			return a.now().Add(waitAfter(failures, free))
@@ -104,12 +129,12 @@ func (a *Access) try(ctx context.Context, what, name string, person iri.IRI, fro
 	if errors.Is(err, waits) {
 		left := until.Time().Sub(a.Now()).Round(time.Second)
 		left = max(left, time.Second)
-		return t, &Refusal{Code: "wait", Status: 429, Detail: fmt.Sprintf("too many tries failed: try again in %s", inWords(left)), RetryAfter: int(left / time.Second)}
+		return &Refusal{Code: "wait", Status: 429, Detail: fmt.Sprintf("too many tries failed: try again in %s", inWords(left)), RetryAfter: int(left / time.Second)}
 	}
 	if err != nil {
-		return t, fmt.Errorf("count a try to sign in: %w", err)
+		return fmt.Errorf("count a try to sign in: %w", err)
 	}
-	return t, nil
+	return nil
 }
 
 // passed takes the count of a successful try back.

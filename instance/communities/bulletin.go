@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"html"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -183,7 +182,7 @@ func (s *Communities) render(ctx context.Context, tx bun.Tx, c *models.Community
 	if inline || c.SubjectInNotice || it.rank <= s.Guard.Lowest() {
 		head = append(head, w.Name)
 	}
-	b.Summary, b.Sensitive, b.URL = strings.Join(head, " · "), true, iri.IRI(s.Own.Base()+"/read/"+path.Base(string(row.IRI)))
+	b.Summary, b.Sensitive, b.URL = strings.Join(head, " · "), true, iri.IRI(s.Own.Base()+"/read/"+LinkName(row.IRI))
 	lines := "<p>From: " + html.EscapeString(s.called(ctx, tx, w.AttributedTo)) + "<br>" + html.EscapeString(it.received.Precedence)
 	if !w.ValidUntil.IsZero() {
 		lines += " · until " + w.ValidUntil.Format("2 Jan 2006")
@@ -195,6 +194,22 @@ func (s *Communities) render(ctx context.Context, tx bun.Tx, c *models.Community
 	}
 	b.Content = lines + `<p><a href="` + html.EscapeString(string(b.URL)) + `">Read the dispatch</a></p>`
 	return b, nil
+}
+
+// LinkName is the last part of the address at which the bulletin's dispatch is read on
+// the host: the community's user name, a dot, and the bulletin's own part of its id.
+func LinkName(bulletin iri.IRI) string {
+	group, own, _ := strings.Cut(strings.TrimPrefix(bulletin.Path(), "/g/"), "/b/")
+	return group + "." + own
+}
+
+// LinkedBulletin is the id that LinkName was made from; "" for another name.
+func (s *Communities) LinkedBulletin(name string) iri.IRI {
+	group, own, found := strings.Cut(name, ".")
+	if !found || group == "" || own == "" || strings.ContainsAny(name, "/?#%") {
+		return ""
+	}
+	return iri.IRI(s.Own.Base() + "/g/" + group + "/b/" + own)
 }
 
 // called is the name of an actor, else its handle: a minimal actor document has no name.

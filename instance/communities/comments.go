@@ -180,19 +180,23 @@ func (s *Communities) subject(ctx context.Context, tx bun.Tx, c *models.Communit
 // attest makes the Group's own Note of what a guest on other software wrote: it names
 // her, the digest of what arrived, and when (PROTOCOL §4.3).
 func (s *Communities) attest(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *models.Community, n *vocab.Note, row *models.Comment) ([]byte, error) {
-	id := s.attestedID(a.Activity.Actor, n.ID)
+	n = &vocab.Note{ID: s.attestedID(a.Activity.Actor, n.ID), InReplyTo: row.Dispatch, AttestedFor: a.Activity.Actor, ReceivedDigest: sign.BytesDigest(a.Row.Body), ReceivedAt: a.Row.ReceivedAt.Time()}
+	return s.vouch(ctx, tx, c, n, row, a.Now.UTC().Truncate(time.Second))
+}
+
+// vouch makes the Group the author of a guest's words: n says whose they are and how they
+// came. It fills row and returns the activity to be announced.
+func (s *Communities) vouch(ctx context.Context, tx bun.Tx, c *models.Community, n *vocab.Note, row *models.Comment, now time.Time) ([]byte, error) {
 	act, err := s.Out.NewID("a")
 	if err != nil {
 		return nil, err
 	}
-	now := a.Now.UTC().Truncate(time.Second)
-	note := vocab.Note{ID: id, AttributedTo: c.IRI, To: []iri.IRI{c.IRI, c.IRI + "/followers"}, Audience: c.IRI, Content: row.Content, Published: now, InReplyTo: row.Dispatch,
-		Marking: s.grade(row.MarkingRank), AttestedFor: a.Activity.Actor, ReceivedDigest: sign.BytesDigest(a.Row.Body), ReceivedAt: a.Row.ReceivedAt.Time()}
-	if row.Document, err = s.Keys.Prove(ctx, tx, c.IRI, note.Encode(), now); err != nil {
+	n.AttributedTo, n.To, n.Audience, n.Content, n.Published, n.Marking = c.IRI, []iri.IRI{c.IRI, c.IRI + "/followers"}, c.IRI, row.Content, now, s.grade(row.MarkingRank)
+	if row.Document, err = s.Keys.Prove(ctx, tx, c.IRI, n.Encode(), now); err != nil {
 		return nil, err
 	}
-	row.IRI, row.Author, row.AttestedFor, row.PublishedAt = id, c.IRI, a.Activity.Actor, models.At(now)
-	doc := vocab.Create{Envelope: vocab.Envelope{ID: act, Actor: c.IRI, To: note.To, Audience: c.IRI, Published: now}, Object: row.Document}.Encode()
+	row.IRI, row.Author, row.AttestedFor, row.PublishedAt = n.ID, c.IRI, n.AttestedFor, models.At(now)
+	doc := vocab.Create{Envelope: vocab.Envelope{ID: act, Actor: c.IRI, To: n.To, Audience: c.IRI, Published: now}, Object: row.Document}.Encode()
 	return s.Keys.Prove(ctx, tx, c.IRI, doc, now)
 }
 

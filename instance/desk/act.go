@@ -162,7 +162,12 @@ func (s *Desk) File(ctx context.Context, person, id iri.IRI, digest string) (*mo
 	if err != nil {
 		return nil, nil, err
 	}
-	cond, args := audience.Bound(r.Reader, audience.Dispatches, s.now())
+	return s.FileAs(ctx, r.Reader, id, digest)
+}
+
+// FileAs is File for a reader whose audience the caller has made out.
+func (s *Desk) FileAs(ctx context.Context, r audience.Reader, id iri.IRI, digest string) (*models.Attachment, io.ReadSeekCloser, error) {
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
 	a, err := models.AttachmentWhere(ctx, s.Store.R, id, digest, cond, args)
 	if models.NotFound(err) || err == nil && a.State != models.AttachmentHere {
 		return nil, nil, dispatches.NotFound("file")

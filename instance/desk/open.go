@@ -73,16 +73,38 @@ func (s *Desk) Open(ctx context.Context, person, id iri.IRI) (*View, error) {
 	if err != nil {
 		return nil, err
 	}
-	cond, args := audience.Bound(r.Reader, audience.Dispatches, s.now())
-	comments, commentArgs := audience.Bound(r.Reader, audience.Comments, s.now())
-	o, err := models.DossierOf(ctx, s.Store.R, id, r.ids(), cond, args, comments, commentArgs)
+	v, err := s.dossier(ctx, r.Reader, r.ids(), id)
+	if err != nil {
+		return nil, err
+	}
+	v.Holders = r.holders
+	v.Board, v.Beyond = board(v.Dossier)
+	v.May = s.allowed(r, v)
+	return v, nil
+}
+
+// OpenAs opens a dispatch for a reader elsewhere: its text, its seal and what belongs to
+// it, without what our offices did with it and where it has been.
+func (s *Desk) OpenAs(ctx context.Context, r audience.Reader, id iri.IRI) (*View, error) {
+	v, err := s.dossier(ctx, r, []iri.IRI{r.Actor}, id)
+	if err != nil {
+		return nil, err
+	}
+	v.Evidence, v.Deliveries, v.Handled, v.Forwards = nil, nil, nil, nil
+	return v, nil
+}
+
+func (s *Desk) dossier(ctx context.Context, r audience.Reader, ids []iri.IRI, id iri.IRI) (*View, error) {
+	cond, args := audience.Bound(r, audience.Dispatches, s.now())
+	comments, commentArgs := audience.Bound(r, audience.Comments, s.now())
+	o, err := models.DossierOf(ctx, s.Store.R, id, ids, cond, args, comments, commentArgs)
 	if models.NotFound(err) {
 		return nil, dispatches.NotFound("dispatch")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", id, err)
 	}
-	v := &View{Dossier: o, Reader: person, Holders: r.holders, Archive: o.Dispatch.Origin == models.OriginArchive, Erased: o.Dispatch.State == models.DispatchWithdrawn}
+	v := &View{Dossier: o, Reader: r.Actor, Archive: o.Dispatch.Origin == models.OriginArchive, Erased: o.Dispatch.State == models.DispatchWithdrawn}
 	if err := s.text(v); err != nil {
 		return nil, err
 	}
@@ -90,8 +112,6 @@ func (s *Desk) Open(ctx context.Context, person, id iri.IRI) (*View, error) {
 		seal := s.check(o.Dispatch, o.Keys)
 		v.Seal = &seal
 	}
-	v.Board, v.Beyond = board(o)
-	v.May = s.allowed(r, v)
 	return v, nil
 }
 

@@ -207,6 +207,9 @@ func (a *area) signOut(r *page.Request) error {
 	if err := r.Sessions().Destroy(r.Ctx()); err != nil {
 		return err
 	}
+	if r.Viewer.Guest != "" {
+		return r.See("/read")
+	}
 	return r.See("/sign-in")
 }
 

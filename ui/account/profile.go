@@ -1,10 +1,8 @@
 package account
 
 import (
-	"fmt"
 	"html/template"
 	"net/http"
-	"strings"
 
 	"valise/instance/access"
 	"valise/models"
@@ -151,18 +149,10 @@ func (a *area) showOffer(r *page.Request, why string) error {
 	if err != nil {
 		return err
 	}
-	var path strings.Builder
-	for y, row := range o.QR {
-		for x, dark := range row {
-			if dark {
-				fmt.Fprintf(&path, "M%d %dh1v1h-1z", x+4, y+4)
-			}
-		}
-	}
 	if why != "" {
 		r.Status(http.StatusUnprocessableEntity)
 	}
-	return r.Render(page.Page{Name: "account/totp", Title: r.T("account.totp.title"), Data: offerView{o, template.HTMLAttr(`d="` + path.String() + `"`), len(o.QR) + 8, why}})
+	return r.Render(page.Page{Name: "account/totp", Title: r.T("account.totp.title"), Data: offerView{o, page.QRPath(o.QR), len(o.QR) + 2*page.QRMargin, why}})
 }
 
 func (a *area) confirmTOTP(r *page.Request) error {

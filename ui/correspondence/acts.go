@@ -2,9 +2,6 @@ package correspondence
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -127,21 +124,9 @@ func (a *area) download(r *page.Request, id iri.IRI) error {
 	if err != nil {
 		return err
 	}
-	attach(r, strings.NewReplacer(" ", "-", "/", "-").Replace(b.Reference)+".valise.json")
+	r.Attach(strings.NewReplacer(" ", "-", "/", "-").Replace(b.Reference) + ".valise.json")
 	r.Data(http.StatusOK, "application/json", append(body, '\n'))
 	return nil
-}
-
-// attach makes the answer a file that is kept and never opened here.
-func attach(r *page.Request, name string) {
-	h := r.Writer.Header()
-	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": name})
-	if disposition == "" {
-		disposition = "attachment"
-	}
-	h.Set("Content-Disposition", disposition)
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("X-Content-Type-Options", "nosniff")
 }
 
 // file hands out an attachment.
@@ -151,18 +136,5 @@ func (a *area) file(r *page.Request, id iri.IRI, digest string) error {
 		return err
 	}
 	defer content.Close()
-	size, err := content.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = content.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return fmt.Errorf("read the attachment %s of %s: %w", f.Name, id, err)
-	}
-	attach(r, f.Name)
-	kind := f.MediaType
-	if _, _, err := mime.ParseMediaType(kind); err != nil || !strings.Contains(kind, "/") {
-		kind = "application/octet-stream"
-	}
-	r.DataFromReader(http.StatusOK, size, kind, content, nil)
-	return nil
+	return r.File(f.Name, f.MediaType, content)
 }

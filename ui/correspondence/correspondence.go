@@ -42,7 +42,10 @@ func New(s Services) page.Area {
 
 // front is the instance's first page: her correspondence, or the way in.
 func (a *area) front(r *page.Request) error {
-	if r.Viewer.SignedIn() && r.Viewer.Guest == "" {
+	if r.Viewer.Guest != "" {
+		return r.See("/read")
+	}
+	if r.Viewer.SignedIn() {
 		return r.See("/correspondence")
 	}
 	return r.See("/sign-in")
@@ -134,13 +137,4 @@ func language(r *page.Request, tag string) string {
 		return r.T("correspondence.language." + base)
 	}
 	return tag
-}
-
-// who is how an actor is named where its name is not known: by its address.
-func who(name string, id iri.IRI) string {
-	if name != "" {
-		return name
-	}
-	path := strings.Split(strings.TrimRight(string(id), "/"), "/")
-	return "@" + path[len(path)-1] + "@" + string(id.Host())
 }

@@ -142,7 +142,7 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 		return err
 	}
 	d := v.Dispatch
-	out := &dispatchView{View: v, Id: id, Path: page.DispatchPath(id), From: who(v.AuthorName, d.Author), Kind: kind(r, d.Kind), Issued: d.Origin == models.OriginIssued, Form: f}
+	out := &dispatchView{View: v, Id: id, Path: page.DispatchPath(id), From: page.Who(v.AuthorName, d.Author), Kind: kind(r, d.Kind), Issued: d.Origin == models.OriginIssued, Form: f}
 	if v.Archive && v.AuthorName != "" {
 		out.From = r.T("correspondence.archive.of", "Office", v.AuthorName)
 	}
@@ -151,10 +151,17 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 			continue
 		}
 		if t.Role == models.RoleAction {
-			out.Action = append(out.Action, who(t.Name, t.Actor))
+			out.Action = append(out.Action, page.Who(t.Name, t.Actor))
 		} else {
-			out.Info = append(out.Info, who(t.Name, t.Actor))
+			out.Info = append(out.Info, page.Who(t.Name, t.Actor))
 		}
+	}
+	for i, c := range v.Comments {
+		speaker := c.Author
+		if c.AttestedFor != "" {
+			speaker = c.AttestedFor
+		}
+		v.Comments[i].Name = page.Who(c.Name, speaker)
 	}
 	if v.Seal != nil {
 		s := a.sealView(r, *v.Seal)
@@ -162,7 +169,7 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 	}
 	out.Have, out.Late, out.Failed = desk.Holding(v.Board)
 	for _, b := range v.Board {
-		out.Lines = append(out.Lines, line{b, who(b.Name, b.Actor), roleOf(r, b)})
+		out.Lines = append(out.Lines, line{b, page.Who(b.Name, b.Actor), roleOf(r, b)})
 	}
 	if len(v.May.Forward) > 0 {
 		out.Office = v.May.Forward[0]
@@ -249,7 +256,7 @@ func (a *area) seal(r *page.Request, id iri.IRI) error {
 		return err
 	}
 	out := &sealPage{SealView: v, Id: id, Path: page.DispatchPath(id), Own: v.Dispatch.AuthorHost == a.Own}
-	out.Author = who(v.Author, v.Dispatch.Author)
+	out.Author = page.Who(v.Author, v.Dispatch.Author)
 	for _, s := range v.Seals {
 		out.Seals = append(out.Seals, a.sealView(r, s))
 	}

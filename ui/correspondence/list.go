@@ -247,11 +247,11 @@ func statesOf(folder string) []string {
 }
 
 func (a *area) row(r *page.Request, folder string, d *models.DeskRow) row {
-	out := row{DeskRow: d, From: who(d.AuthorName, d.Author), Kind: kind(r, d.Kind), Time: d.DistributedAt.Time()}
+	out := row{DeskRow: d, From: page.Who(d.AuthorName, d.Author), Kind: kind(r, d.Kind), Time: d.DistributedAt.Time()}
 	if folder == models.FolderSent || folder == models.FolderAside {
 		out.From = d.First
 		if strings.Contains(d.First, "://") { // a name that was never fetched
-			out.From = who("", iri.IRI(d.First))
+			out.From = page.Who("", iri.IRI(d.First))
 		}
 		if d.Addressees > 1 {
 			out.From = r.N("correspondence.list.others", int(d.Addressees-1), "First", out.From)

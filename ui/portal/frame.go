@@ -24,6 +24,9 @@ func (p *portal) name() string {
 }
 
 func (p *portal) rail(q *http.Request, v *page.Viewer, folders bool) (rail page.Rail, err error) {
+	if v.Guest != "" {
+		return rail, nil // she has no folders, and nothing is counted for her
+	}
 	if folders {
 		if rail, err = correspondence.Rail(q, p.Desk, v.Person); err != nil {
 			return rail, err

@@ -18,6 +18,7 @@ import (
 	"valise/instance/desk"
 	"valise/instance/directory"
 	drafts "valise/instance/drafting"
+	"valise/instance/guests"
 	"valise/instance/keys"
 	"valise/instance/queues"
 	"valise/instance/refusals"
@@ -28,6 +29,7 @@ import (
 	"valise/ui/correspondence"
 	"valise/ui/drafting"
 	"valise/ui/finding"
+	"valise/ui/guest"
 	"valise/ui/operator"
 	"valise/ui/page"
 )
@@ -50,6 +52,7 @@ type Services struct {
 	Desk          *desk.Desk
 	Directory     *directory.Directory
 	Drafting      *drafts.Drafting
+	Guests        *guests.Guests
 	Keys          *keys.Keys
 	Queues        *queues.Queues
 	Recent        *refusals.Recent
@@ -80,6 +83,7 @@ func New(s Services) (*page.Site, error) {
 		drafting.New(drafting.Services{Drafting: s.Drafting, Limits: s.Config.Attachments}),
 		community.New(community.Services{Own: s.Own, Communities: s.Communities, Desk: s.Desk}),
 		finding.New(s.Search),
+		guest.New(guest.Services{Guests: s.Guests, Accreditation: s.Accreditation}),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
 			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
 	)
@@ -98,7 +102,7 @@ func (p *portal) who(q *http.Request) (*page.Viewer, error) {
 	}
 	v := &page.Viewer{Person: session.Person, Session: session, Fresh: session.FreshAt.Time()}
 	if profile == nil {
-		v.Guest, v.Community, v.Name = session.Person, session.Community, string(session.Person)
+		v.Guest, v.Community, v.Name = session.Person, session.Community, p.sessions.GetString(q.Context(), guest.HandleKey)
 		return v, nil
 	}
 	v.Username, v.Name, v.Operator = profile.Username, profile.Name, profile.Operator

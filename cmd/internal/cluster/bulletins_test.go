@@ -449,10 +449,10 @@ func testBulletinOnTheWire(t *testing.T) {
 	want := fmt.Sprintf(`{"@context":["https://www.w3.org/ns/activitystreams",{"sensitive":"as:sensitive"}],`+
 		`"actor":"https://embassy.example/g/water","id":"https://embassy.example/g/water/b/%[1]s/create/%[2]s",`+
 		`"object":{"attributedTo":"https://embassy.example/g/water",`+
-		`"content":"<p>From: Chancery<br>PRIORITY</p><p><a href=\"https://embassy.example/read/%[1]s\">Read the dispatch</a></p>",`+
+		`"content":"<p>From: Chancery<br>PRIORITY</p><p><a href=\"https://embassy.example/read/water.%[1]s\">Read the dispatch</a></p>",`+
 		`"id":"https://embassy.example/g/water/b/%[1]s","published":"%[3]s","sensitive":true,`+
 		`"summary":"LIMITED · PARIS 2026/000001 · Consultations on water sharing",`+
-		`"to":["https://embassy.example/g/water/followers"],"type":"Note","url":"https://embassy.example/read/%[1]s"},`+
+		`"to":["https://embassy.example/g/water/followers"],"type":"Note","url":"https://embassy.example/read/water.%[1]s"},`+
 		`"published":"%[3]s","to":["https://embassy.example/g/water/followers"],"type":"Create"}`, n, create, p.Published)
 	if string(got[0].Raw) != want {
 		t.Errorf("Form B\n got %s\nwant %s", got[0].Raw, want)

@@ -19,6 +19,7 @@ import (
 	"valise/cmd/internal/signin"
 	"valise/instance/access"
 	"valise/models/iri"
+	"valise/ui/page"
 )
 
 // Password is that of everybody whom SignIn lets in.
@@ -37,6 +38,7 @@ type Browser struct {
 func Open(t testing.TB, n *node.Node) *Browser {
 	// The cost of real hashes would be most of what a test does.
 	n.Access.Hashing = access.Hashing{Memory: 64, Time: 1, Threads: 1}
+	n.Guests.Pace = 0
 	return &Browser{T: t, Node: n, cookies: map[string]string{}, Header: http.Header{}}
 }
 
@@ -46,7 +48,7 @@ func SignIn(t testing.TB, n *node.Node, person iri.IRI) *Browser {
 	b := Open(t, n)
 	token, err := signin.Token(context.Background(), n, person, Password)
 	cluster.Must(t, err)
-	b.cookies["valise"] = token
+	b.SetCookie(token)
 	return b
 }
 
@@ -139,10 +141,14 @@ func (b *Browser) Ask(method, path, contentType, body string) *Page {
 }
 
 // Cookie gives the browser another session, as a thief would.
-func (b *Browser) Cookie() string { return b.cookies["valise"] }
+func (b *Browser) Cookie() string { return b.cookies[b.cookie()] }
 
 // SetCookie replaces the session's cookie.
-func (b *Browser) SetCookie(v string) { b.cookies["valise"] = v }
+func (b *Browser) SetCookie(v string) { b.cookies[b.cookie()] = v }
+
+func (b *Browser) cookie() string {
+	return page.CookieName(strings.HasPrefix(b.Node.Own.Base(), "https:"))
+}
 
 // OK fails unless the page came with 200.
 func (p *Page) OK() *Page {
