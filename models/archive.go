@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/uptrace/bun"
 
@@ -194,6 +195,42 @@ func ArchivePlacesOf(ctx context.Context, db bun.IDB, cond string, args []any, i
 		Where("r.dispatch IN (?)", bun.List(ids)).Where(archiveJoin).Where(cond, args...).
 		OrderExpr("r.dated_from, r.volume, r.position, r.dispatch").Limit(int64(len(ids))).Scan(ctx, &rows)
 	return rows, err
+}
+
+// ArchiveWhole is one archive record with its text, its place and its volume.
+type ArchiveWhole struct {
+	Dispatch
+	Volume         string
+	Position       int64
+	Title, Licence string // of the volume
+}
+
+// ArchiveText returns a record if a condition of models/audience on d, with bound
+// arguments, admits it; NotFound otherwise.
+func ArchiveText(ctx context.Context, db bun.IDB, id iri.IRI, cond string, args []any) (*ArchiveWhole, error) {
+	rows, err := bound(ctx, db, `SELECT d.iri, d.reference, d.kind, d.subject, d.precedence, d.marking, d.marking_rank, d.language, d.community, d.document, d.published_at, d.created_at, r.volume, r.position, COALESCE(v.title, ''), COALESCE(v.licence, '')
+		FROM dispatches AS d JOIN archive_records AS r ON r.dispatch = d.iri LEFT JOIN archive_volumes AS v ON v.volume = r.volume
+		WHERE d.iri = ? AND d.latest AND d.origin = 'archive' AND (`+cond+`)`, append([]any{id}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return nil, err
+		}
+		return nil, sql.ErrNoRows
+	}
+	w := &ArchiveWhole{Dispatch: Dispatch{Latest: true, Origin: OriginArchive}}
+	return w, rows.Scan(&w.IRI, &w.Reference, &w.Kind, &w.Subject, &w.Precedence, &w.Marking, &w.MarkingRank, &w.Language, &w.Community, &w.Document, &w.PublishedAt, &w.CreatedAt, &w.Volume, &w.Position, &w.Title, &w.Licence)
+}
+
+// ArchiveVolumeOf returns what a volume says of itself, or NotFound. That somebody may see
+// anything of it is for the caller.
+func ArchiveVolumeOf(ctx context.Context, db bun.IDB, volume string) (*ArchiveVolume, error) {
+	v := new(ArchiveVolume)
+	err := rawRow(ctx, db, `SELECT volume, title, licence, imported_at FROM archive_volumes WHERE volume = ?`, []any{volume}, &v.Volume, &v.Title, &v.Licence, &v.ImportedAt)
+	return v, err
 }
 
 // ArchiveVolumeCount is a volume with what a reader may see of it.

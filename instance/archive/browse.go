@@ -18,9 +18,10 @@ const PageMost = 200
 
 func page(limit int) int { return min(max(limit, 1), PageMost) }
 
-// Reader is a person of ours with her offices, as every list here asks for.
-func (a *Archive) Reader(ctx context.Context, person iri.IRI) (audience.Reader, error) {
-	return audience.LocalReader(ctx, a.Store.R, person, a.Guard.Holds(), models.At(a.Now()))
+// Reader is a person of ours, as every list here asks for. Her offices are left out: every
+// archive record is open to everybody of ours.
+func (a *Archive) Reader(person iri.IRI) audience.Reader {
+	return audience.Reader{Actor: person, Host: person.Host(), Local: true, Ceiling: a.Guard.Holds()}
 }
 
 // Filter narrows a list of records. The zero value is all that the reader may see.
@@ -39,6 +40,8 @@ type Cursor = models.ArchiveCursor
 type Page struct {
 	Records []*models.ArchivePlace
 	Next    Cursor
+	// VolumeTitle and Licence are of the one volume that was asked for, as printed.
+	VolumeTitle, Licence string
 }
 
 // List returns records that the reader may see: those of one volume in printed order,
@@ -60,6 +63,17 @@ func (a *Archive) List(ctx context.Context, r audience.Reader, f Filter, after C
 			p.Next.At = last.Position
 		}
 	}
+	if f.Volume == "" || len(rows) == 0 {
+		return p, nil
+	}
+	v, err := models.ArchiveVolumeOf(ctx, a.Store.R, f.Volume)
+	if models.NotFound(err) {
+		return p, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the volume %s: %w", f.Volume, err)
+	}
+	p.VolumeTitle, p.Licence = v.Title, v.Licence
 	return p, nil
 }
 
@@ -78,6 +92,9 @@ func (a *Archive) Volumes(ctx context.Context, r audience.Reader, office iri.IRI
 type View struct {
 	Dispatch *models.Dispatch
 	Record   *Record
+	Position int64 // in its volume, from 1
+	// VolumeTitle and Licence are as printed, "" where the volume does not say.
+	VolumeTitle, Licence string
 	// Here tells which of the records that it mentions, encloses or is enclosed in are
 	// here and may be seen.
 	Here map[iri.IRI]bool
@@ -86,12 +103,16 @@ type View struct {
 // Show returns one record by id. What the reader may not see answers like what is not
 // here.
 func (a *Archive) Show(ctx context.Context, r audience.Reader, id iri.IRI) (*View, error) {
-	d, err := a.find(ctx, r, id)
-	if err != nil {
-		return nil, err
+	cond, args := audience.Bound(r, audience.Dispatches, models.At(a.Now()))
+	p, err := models.ArchiveText(ctx, a.Store.R, id, cond, args)
+	if models.NotFound(err) {
+		return nil, dispatches.NotFound("archive record")
 	}
-	v := &View{Dispatch: d, Record: new(Record)}
-	if err := json.Unmarshal(d.Document, v.Record); err != nil {
+	if err != nil {
+		return nil, fmt.Errorf("look up the archive record %s: %w", id, err)
+	}
+	v := &View{Dispatch: &p.Dispatch, Record: new(Record), Position: p.Position, VolumeTitle: p.Title, Licence: p.Licence}
+	if err := json.Unmarshal(p.Document, v.Record); err != nil {
 		return nil, fmt.Errorf("read the archive record %s: %w", id, err)
 	}
 	var ids []iri.IRI
@@ -111,24 +132,6 @@ func (a *Archive) Show(ctx context.Context, r audience.Reader, id iri.IRI) (*Vie
 	return v, err
 }
 
-func (a *Archive) find(ctx context.Context, r audience.Reader, id iri.IRI) (*models.Dispatch, error) {
-	d, err := models.DispatchByIRI(ctx, a.Store.R, id)
-	if models.NotFound(err) || err == nil && d.Origin != models.OriginArchive {
-		return nil, dispatches.NotFound("archive record")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look up the archive record %s: %w", id, err)
-	}
-	o, members, err := audience.Load(ctx, a.Store.R, r, d)
-	if err != nil {
-		return nil, err
-	}
-	if !audience.May(r, o, members, models.At(a.Now())).May {
-		return nil, dispatches.NotFound("archive record")
-	}
-	return d, nil
-}
-
 // Thread is the correspondence that a record belongs to, oldest first, with the record
 // itself. Links are between records of the thread alone.
 type Thread struct {
@@ -144,44 +147,48 @@ const (
 )
 
 // Thread follows references both ways: what the editors point at, what encloses what,
-// and numbers quoted in REF lines and notes.
+// and numbers quoted in REF lines and notes. It takes five statements.
 func (a *Archive) Thread(ctx context.Context, r audience.Reader, id iri.IRI) (*Thread, error) {
-	if _, err := a.find(ctx, r, id); err != nil {
-		return nil, err
-	}
 	cond, args := audience.Where(r, audience.Dispatches, models.At(a.Now()))
 	known := map[iri.IRI]*models.ArchivePlace{}
 	links := map[models.ArchiveLink]bool{}
-	edge := []iri.IRI{id}
-	for range threadSteps {
+	for edge, step := []iri.IRI{id}, 1; len(edge) > 0; step++ {
+		found, err := models.ArchiveLinks(ctx, a.Store.R, edge, threadLinks)
+		if err != nil {
+			return nil, fmt.Errorf("read a thread: %w", err)
+		}
+		next := []iri.IRI{}
+		if step == 1 {
+			next = append(next, id)
+		}
+		for _, l := range found {
+			links[l] = true
+			for _, end := range []iri.IRI{l.Source, l.Target} {
+				if known[end] == nil && !slices.Contains(next, end) {
+					next = append(next, end)
+				}
+			}
+		}
+		if step == threadSteps {
+			break
+		}
 		// Only what the reader may see leads on: a thread must not show that two
 		// records are joined by a third that she may not see.
-		rows, err := models.ArchivePlacesOf(ctx, a.Store.R, cond, args, edge)
+		rows, err := models.ArchivePlacesOf(ctx, a.Store.R, cond, args, next)
 		if err != nil {
 			return nil, fmt.Errorf("read a thread: %w", err)
 		}
 		edge = nil
 		for _, row := range rows {
-			if len(known) < threadRecords {
+			if row.IRI == id {
+				known[id] = row
+			} else if len(known) < threadRecords-1 {
 				known[row.IRI] = row
 				edge = append(edge, row.IRI)
 			}
 		}
-		if len(edge) == 0 {
-			break
-		}
-		found, err := models.ArchiveLinks(ctx, a.Store.R, edge, threadLinks)
-		if err != nil {
-			return nil, fmt.Errorf("read a thread: %w", err)
-		}
-		edge = nil
-		for _, l := range found {
-			links[l] = true
-			for _, end := range []iri.IRI{l.Source, l.Target} {
-				if known[end] == nil && !slices.Contains(edge, end) {
-					edge = append(edge, end)
-				}
-			}
+		if known[id] == nil {
+			return nil, dispatches.NotFound("archive record")
 		}
 	}
 	t := &Thread{}

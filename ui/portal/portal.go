@@ -13,6 +13,7 @@ import (
 	"valise/instance/access"
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
+	archives "valise/instance/archive"
 	"valise/instance/checks"
 	"valise/instance/communities"
 	"valise/instance/desk"
@@ -25,6 +26,7 @@ import (
 	"valise/instance/search"
 	"valise/models/iri"
 	"valise/ui/account"
+	"valise/ui/archive"
 	community "valise/ui/communities"
 	"valise/ui/correspondence"
 	"valise/ui/drafting"
@@ -47,6 +49,7 @@ type Services struct {
 	Access        *access.Access
 	Accounts      *accounts.Accounts
 	Accreditation *accreditation.Accreditation
+	Archive       *archives.Archive
 	Checks        *checks.Checks
 	Communities   *communities.Communities
 	Desk          *desk.Desk
@@ -83,6 +86,7 @@ func New(s Services) (*page.Site, error) {
 		drafting.New(drafting.Services{Drafting: s.Drafting, Limits: s.Config.Attachments}),
 		community.New(community.Services{Own: s.Own, Communities: s.Communities, Desk: s.Desk}),
 		finding.New(s.Search),
+		archive.New(s.Archive),
 		guest.New(guest.Services{Guests: s.Guests, Accreditation: s.Accreditation}),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
 			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
