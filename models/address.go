@@ -212,15 +212,6 @@ func FindOffices(ctx context.Context, db bun.IDB, words []string, limit int) ([]
 	return out, rows.Err()
 }
 
-// JoinedCommunities lists the communities in which one of the actors is in force, by id.
-// Whether the instance of each still has a standing is for the caller.
-func JoinedCommunities(ctx context.Context, db bun.IDB, actors []iri.IRI, now Time, limit int) ([]*Community, error) {
-	var rows []*Community
-	err := db.NewSelect().Model(&rows).Where("iri IN (SELECT m.community FROM members AS m WHERE m.actor IN (?) AND m.state = 'active' AND (m.ends_at = 0 OR m.ends_at > ?))", bun.List(actors), now).
-		OrderBy("iri", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
 // OfficePage lists our offices with their user names, by id, after an id.
 func OfficePage(ctx context.Context, db bun.IDB, after iri.IRI, limit int) ([]OfficeHit, error) {
 	rows, err := raw(ctx, db, `SELECT o.iri, a.host, a.username, o.title, o.code, o.post FROM offices AS o JOIN actors AS a ON a.iri = o.iri WHERE o.iri > ? ORDER BY o.iri LIMIT ?`, string(after), limit)

@@ -47,14 +47,21 @@ const (
 // office of hers is in, and the collective addresses of the offices that she drafts for:
 // nothing of a peer that was refused or suspended, and no community of others.
 func (d *Directory) Complete(ctx context.Context, person iri.IRI, text string, limit int) ([]Address, error) {
+	out, _, err := d.Find(ctx, person, text, limit)
+	return out, err
+}
+
+// Find is Complete, and tells whether the person drafts for an office. It takes five
+// statements.
+func (d *Directory) Find(ctx context.Context, person iri.IRI, text string, limit int) (out []Address, may bool, err error) {
 	words := models.AddressWords(text)
 	if len(words) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	words, limit = words[:min(len(words), wordsMost)], min(max(limit, 1), MostAddresses)
 	mandates, err := models.Mandates(ctx, d.Store.R, "", person, models.At(d.Now()), 1000)
 	if err != nil {
-		return nil, fmt.Errorf("complete an address: %w", err)
+		return nil, false, fmt.Errorf("complete an address: %w", err)
 	}
 	actors, drafts := []iri.IRI{person}, []iri.IRI(nil)
 	for _, m := range mandates {
@@ -63,23 +70,23 @@ func (d *Directory) Complete(ctx context.Context, person iri.IRI, text string, l
 			drafts = append(drafts, m.Office)
 		}
 	}
-	out, err := d.collectives(ctx, drafts, words)
+	out, err = d.collectives(ctx, drafts, words)
 	if err != nil {
-		return nil, fmt.Errorf("complete an address among collective ones: %w", err)
+		return nil, false, fmt.Errorf("complete an address among collective ones: %w", err)
 	}
 	joined, err := d.joined(ctx, actors, words)
 	if err != nil {
-		return nil, fmt.Errorf("complete an address among communities: %w", err)
+		return nil, false, fmt.Errorf("complete an address among communities: %w", err)
 	}
 	offices, err := models.FindOffices(ctx, d.Store.R, words, limit)
 	if err != nil {
-		return nil, fmt.Errorf("complete an address among offices: %w", err)
+		return nil, false, fmt.Errorf("complete an address among offices: %w", err)
 	}
 	out = append(out, joined...)
 	for _, o := range offices {
-		out = append(out, Address{Kind: KindOffice, ID: string(o.IRI), Name: o.Name, Code: o.Code, Post: o.Post, Handle: iri.Handle{Name: o.Username, Host: o.Host}.String(), Own: o.Own})
+		out = append(out, officeAddress(o))
 	}
-	return out[:min(len(out), limit)], nil
+	return out[:min(len(out), limit)], len(drafts) > 0, nil
 }
 
 func (d *Directory) collectives(ctx context.Context, offices []iri.IRI, words []string) ([]Address, error) {
@@ -94,33 +101,19 @@ func (d *Directory) collectives(ctx context.Context, offices []iri.IRI, words []
 }
 
 func (d *Directory) joined(ctx context.Context, actors []iri.IRI, words []string) ([]Address, error) {
-	rows, err := models.JoinedCommunities(ctx, d.Store.R, actors, models.At(d.Now()), joinedMost)
-	if err != nil || len(rows) == 0 {
-		return nil, err
-	}
-	var ids []iri.IRI
-	var hosts []iri.Host
-	for _, c := range rows {
-		ids, hosts = append(ids, c.IRI), append(hosts, c.IRI.Host())
-	}
-	peers, err := models.PeersByHost(ctx, d.Store.R, hosts)
+	rows, err := models.JoinedAddresses(ctx, d.Store.R, actors, models.At(d.Now()), joinedMost)
 	if err != nil {
 		return nil, err
-	}
-	groups, err := models.ActorsByIRI(ctx, d.Store.R, ids)
-	if err != nil {
-		return nil, err
-	}
-	handles := map[iri.IRI]string{}
-	for _, g := range groups {
-		handles[g.IRI] = iri.Handle{Name: g.Username, Host: g.Host}.String()
 	}
 	var out []Address
 	for _, c := range rows {
-		p := peers[c.IRI.Host()]
-		stands := c.Local || p != nil && (p.State == models.PeerAccredited || p.State == models.PeerGuest)
-		if stands && begin(models.AddressWords(c.Name, handles[c.IRI]), words) {
-			out = append(out, Address{Kind: KindCommunity, ID: string(c.IRI), Name: c.Name, Handle: handles[c.IRI], Own: c.Local})
+		handle := ""
+		if c.Username != "" {
+			handle = iri.Handle{Name: c.Username, Host: c.Host}.String()
+		}
+		stands := c.Local || c.Standing == models.PeerAccredited || c.Standing == models.PeerGuest
+		if stands && begin(models.AddressWords(c.Name, handle), words) {
+			out = append(out, Address{Kind: KindCommunity, ID: string(c.IRI), Name: c.Name, Handle: handle, Own: c.Local})
 		}
 	}
 	return out, nil

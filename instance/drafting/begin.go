@@ -3,6 +3,7 @@ package drafting
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"valise/instance/dispatches"
 	"valise/models"
@@ -20,6 +21,9 @@ type Start struct {
 	// Corrects names a dispatch of an office of hers whose next version this is to be; it
 	// begins with its text. Office and Form are then its own.
 	Corrects string
+	// To is whom it is addressed to for action: an actor's id, or the id of a collective
+	// address of the office.
+	To string
 }
 
 // Begin starts a draft from a template, as an answer, or as a correction.
@@ -42,6 +46,11 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 	}
 	c := s.blank(st.Form.Kind(), st.Language)
 	addressee := ""
+	if st.To != "" {
+		if addressee, err = s.addressed(ctx, c, st.Office, st.To); err != nil {
+			return nil, err
+		}
+	}
 	if st.Answers != "" {
 		v, err := s.Dispatches.Show(ctx, person, st.Answers)
 		if err != nil {
@@ -64,6 +73,39 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 	}
 	c.Paragraphs = Template(st.Form, st.Language, office.Title, addressee)
 	return s.Dispatches.StartDraft(ctx, person, st.Office, c, "")
+}
+
+// addressed addresses a new content and returns what the addressee is called.
+func (s *Drafting) addressed(ctx context.Context, c *dispatches.Content, office iri.IRI, to string) (string, error) {
+	if !strings.Contains(to, "://") {
+		rows, err := models.CollectivesByID(ctx, s.Store.R, office, []string{to})
+		if err == nil && len(rows) == 0 {
+			err = invalid("this collective address is another office's; choose the office that it belongs to")
+		}
+		if err != nil {
+			return "", err
+		}
+		c.Collectives = append(c.Collectives, dispatches.Collective{ID: to, Name: rows[0].Name, Role: models.RoleAction})
+		return "", nil
+	}
+	id, err := s.Directory.Resolve(ctx, to)
+	if err != nil {
+		return "", err
+	}
+	a, err := s.Dispatches.Actors.Get(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	switch a.Type {
+	case models.TypeApplication:
+		return "", invalid("%s is an instance; address one of its offices", a.IRI)
+	case models.TypeGroup:
+		c.Community = id
+	}
+	if id != office {
+		c.Action = []iri.IRI{id}
+	}
+	return a.Name, nil
 }
 
 // blank is a content with the lowest precedence, and the highest marking that may leave:

@@ -70,11 +70,12 @@ type newView struct {
 	Office, Form, Why string
 	Language          string
 	Answers, Corrects string
+	To                string
 }
 
 // new asks how a draft is to begin.
 func (a *area) new(r *page.Request) error {
-	return a.askNew(r, newView{Office: r.Field("office"), Form: "cable", Language: r.Lang(), Answers: r.Field("answers"), Corrects: r.Field("corrects")})
+	return a.askNew(r, newView{Office: r.Field("office"), Form: "cable", Language: r.Lang(), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to")})
 }
 
 func (a *area) askNew(r *page.Request, v newView) error {
@@ -92,11 +93,11 @@ func (a *area) askNew(r *page.Request, v newView) error {
 }
 
 func (a *area) begin(r *page.Request) error {
-	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects")}
+	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to")}
 	d, err := a.Drafting.Begin(r.Ctx(), r.Person(), st)
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
-		return a.askNew(r, newView{Office: string(st.Office), Form: string(st.Form), Language: st.Language, Answers: st.Answers, Corrects: st.Corrects, Why: why})
+		return a.askNew(r, newView{Office: string(st.Office), Form: string(st.Form), Language: st.Language, Answers: st.Answers, Corrects: st.Corrects, To: st.To, Why: why})
 	}
 	if err != nil {
 		return err

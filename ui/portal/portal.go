@@ -17,7 +17,7 @@ import (
 	"valise/instance/checks"
 	"valise/instance/communities"
 	"valise/instance/desk"
-	"valise/instance/directory"
+	directories "valise/instance/directory"
 	drafts "valise/instance/drafting"
 	"valise/instance/guests"
 	"valise/instance/keys"
@@ -29,6 +29,7 @@ import (
 	"valise/ui/archive"
 	community "valise/ui/communities"
 	"valise/ui/correspondence"
+	"valise/ui/directory"
 	"valise/ui/drafting"
 	"valise/ui/finding"
 	"valise/ui/guest"
@@ -53,7 +54,7 @@ type Services struct {
 	Checks        *checks.Checks
 	Communities   *communities.Communities
 	Desk          *desk.Desk
-	Directory     *directory.Directory
+	Directory     *directories.Directory
 	Drafting      *drafts.Drafting
 	Guests        *guests.Guests
 	Keys          *keys.Keys
@@ -87,6 +88,7 @@ func New(s Services) (*page.Site, error) {
 		community.New(community.Services{Own: s.Own, Communities: s.Communities, Desk: s.Desk}),
 		finding.New(s.Search),
 		archive.New(s.Archive),
+		directory.New(s.Directory),
 		guest.New(guest.Services{Guests: s.Guests, Accreditation: s.Accreditation}),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
 			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
