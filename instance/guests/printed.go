@@ -238,6 +238,7 @@ func (g *Guests) behind(ctx context.Context, db bun.IDB, token string) (*Card, e
 	if !card.Linkable() {
 		return nil, errPrinted
 	}
+	card.MadeAt, card.Until = p.CreatedAt, p.ExpiresAt
 	return card, nil
 }
 

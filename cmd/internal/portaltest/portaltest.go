@@ -202,6 +202,15 @@ func (p *Page) Lacks(texts ...string) *Page {
 	return p
 }
 
+// Has fails unless a selector finds something.
+func (p *Page) Has(selector string) *Page {
+	p.b.T.Helper()
+	if p.Find(selector).Length() == 0 {
+		p.b.T.Errorf("%s (%d) has no %s", p.Path, p.Status, selector)
+	}
+	return p
+}
+
 // Submit fills in the form that a selector finds and sends it: every field keeps its
 // value but those given. A field that the form does not have fails the test.
 func (p *Page) Submit(selector string, fields ...string) *Page {
