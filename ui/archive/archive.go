@@ -82,10 +82,14 @@ type recordRow struct {
 	Href    string
 	Kind    string
 	Undated bool
+	// Of a thread: This is the record that it was asked for, Points are what this one
+	// refers to within it.
+	This   bool
+	Points []models.ArchivePlace
 }
 
 func row(r *page.Request, p *models.ArchivePlace) recordRow {
-	return recordRow{p, page.ObjectPath("archive/at", p.IRI), kind(r, p.Kind), p.DatedFrom >= models.ArchiveUndated}
+	return recordRow{ArchivePlace: p, Href: page.ObjectPath("archive/at", p.IRI), Kind: kind(r, p.Kind), Undated: p.DatedFrom >= models.ArchiveUndated}
 }
 
 // kind names a kind of paper in words.

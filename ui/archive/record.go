@@ -123,16 +123,9 @@ func or(a, b string) string {
 	return b
 }
 
-type threadRow struct {
-	recordRow
-	This bool
-	// Points are what it refers to within the thread.
-	Points []models.ArchivePlace
-}
-
 type threadView struct {
 	Record string // address of the record
-	Rows   []threadRow
+	Rows   []recordRow
 }
 
 func (a *area) thread(r *page.Request, id iri.IRI) error {
@@ -154,7 +147,9 @@ func (a *area) thread(r *page.Request, id iri.IRI) error {
 	}
 	v := threadView{Record: page.ObjectPath("archive/at", id)}
 	for _, p := range t.Records {
-		v.Rows = append(v.Rows, threadRow{row(r, p), p.IRI == id, points[p.IRI]})
+		x := row(r, p)
+		x.This, x.Points = p.IRI == id, points[p.IRI]
+		v.Rows = append(v.Rows, x)
 	}
 	return r.Render(page.Page{Name: "archive/thread", Title: r.T("archive.thread.title"), Nav: "archive", Wide: true, Data: v})
 }

@@ -77,6 +77,9 @@ func TestArchivePages(t *testing.T) {
 	for _, path := range []string{page.ObjectPath("archive/at", archive.ID(ministry, "v1", "d999")), page.ObjectPath("archive/at", office), at + "/thread/thread", "/archive/at/x", page.ObjectPath("archive/at", archive.ID(ministry, "v1", "d999")) + "/thread"} {
 		b.Get(path).Is(404)
 	}
+	for _, path := range []string{"/archive", "/archive/records?volume=v1", "/archive/records?from=1964", at, at + "/thread"} {
+		b.Within(8, path).OK()
+	}
 	if p := portaltest.Open(t, n).Get(at); p.Path[:8] != "/sign-in" {
 		t.Errorf("a stranger was led to %s", p.Path)
 	}

@@ -68,6 +68,10 @@ func TestDirectoryPages(t *testing.T) {
 	b.Get("/directory/persons").OK().Sound().Says("@rita@ministry.localhost", "Eastern <Department>", "Read and register", "Department of State")
 	b.Get("/directory/collective").OK().Sound().Says("Neighbours", "Eastern <Department>", "Embassy Ankara", "2 addressees")
 
+	for _, path := range []string{"/directory", "/directory?q=neighb", "/directory/instances", "/directory/instances/embassy.localhost", "/directory/persons", "/directory/collective"} {
+		b.Within(8, path).OK()
+	}
+
 	// Bruno's office has other collective addresses; Rita drafts for nobody.
 	other := portaltest.SignIn(t, n, bruno)
 	other.Get("/directory/collective").OK().Sound().Says("no collective address").Lacks("Neighbours")

@@ -204,6 +204,8 @@ func guestReadsByCode(t *testing.T, s *salon) {
 		b.Get("/read?lang=" + lang).OK().Sound()
 		b.Get(at + "?lang=" + lang).OK().Sound()
 	}
+	b.Within(8, at).OK()
+	b.Within(8, "/read").OK()
 	// Staff who follow the same link read at their own desk.
 	if p := portaltest.SignIn(t, s.n(), s.boris).Get(at).OK(); p.Path != page.DispatchPath(d.IRI) {
 		t.Errorf("staff were led to %s", p.Path)

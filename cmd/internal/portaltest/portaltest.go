@@ -68,6 +68,17 @@ func (b *Browser) Get(path string) *Page {
 	return b.follow(http.MethodGet, path, "", "")
 }
 
+// Within opens a page and fails if that took more statements.
+func (b *Browser) Within(most int64, path string) *Page {
+	b.T.Helper()
+	before := b.Node.Store.Statements()
+	p := b.Get(path)
+	if n := b.Node.Store.Statements() - before; n > most {
+		b.T.Errorf("%s took %d statements, more than %d", path, n, most)
+	}
+	return p
+}
+
 // Post sends a form and follows redirects.
 func (b *Browser) Post(path string, form url.Values) *Page {
 	b.T.Helper()
