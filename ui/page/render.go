@@ -2,7 +2,6 @@ package page
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -178,12 +177,6 @@ func (r *Request) Render(p Page) error {
 	r.Context.Data(status, "text/html; charset=utf-8", b.Bytes())
 	return nil
 }
-
-type bareKey struct{}
-
-// NoFolders tells Options.Rail that the page shows no folders beside its text, so that
-// nothing is counted for them.
-func NoFolders(ctx context.Context) bool { return ctx.Value(bareKey{}) != nil }
 
 // Fragment makes one named part of a page, for the page's own script.
 func (r *Request) Fragment(name, part string, data any) (string, error) {
