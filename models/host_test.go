@@ -49,7 +49,7 @@ func lease(t *testing.T, s *models.Store, at models.Time) *models.Host {
 
 func release(t *testing.T, s *models.Store, h *models.Host) {
 	t.Helper()
-	in(t, s, func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h) })
+	in(t, s, func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h, 0) })
 }
 
 func TestNudgeHosts(t *testing.T) {
@@ -183,7 +183,7 @@ func TestReleaseSeesWhatItWaitedFor(t *testing.T) {
 		in(t, s, func(ctx context.Context, tx bun.Tx) error {
 			err := models.InsertDeliveries(ctx, tx, []*models.Delivery{delivery("1", "x", 0)})
 			go func() {
-				released <- s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h) })
+				released <- s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h, 0) })
 			}()
 			for waiting := 0; s.Postgres() && err == nil && waiting == 0; {
 				err = s.R.NewRaw(`SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
@@ -224,7 +224,7 @@ func TestPublishAndReleaseLoseNothing(t *testing.T) {
 							if err := models.FinishDeliveries(ctx, tx, rows); err != nil {
 								return err
 							}
-							return models.ReleaseHost(ctx, tx, h)
+							return models.ReleaseHost(ctx, tx, h, 0)
 						})
 						if err != nil {
 							t.Error(err)

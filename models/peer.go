@@ -193,8 +193,8 @@ func HeldHosts(ctx context.Context, db bun.IDB, after iri.Host, limit int) ([]*H
 
 // ReleaseHost gives the lease back, with the back-off that h now has; due_at becomes
 // the moment when the first row of a lane may be tried, or Never, in h too. It does
-// nothing when the lease has gone to another.
-func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
+// nothing when the lease has gone to another. Nobody leases the host before rest; 0: at once.
+func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host, rest Time) error {
 	if isPG(tx) {
 		// A fresh snapshot after the row lock sees what a concurrent release added.
 		if _, err := tx.NewRaw(`SELECT 1 FROM hosts WHERE host = ? FOR UPDATE`, h.Host).Exec(ctx); err != nil {
@@ -211,9 +211,9 @@ func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host) error {
 		return err
 	}
 	h.DueAt = due
-	_, err = rawExec(ctx, tx, `UPDATE hosts SET lease_until = 0, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
+	_, err = rawExec(ctx, tx, `UPDATE hosts SET lease_until = ?, lease_by = '', failures = ?, back_off_until = ?, first_failure_at = ?,
 		last_answer_at = ?, last_reason = ?, held = ?, due_at = ? WHERE host = ? AND lease_by = ?`,
-		h.Failures, int64(h.BackOffUntil), int64(h.FirstFailureAt), int64(h.LastAnswerAt), clip(h.LastReason, 1000), h.Held, int64(due), string(h.Host), h.LeaseBy)
+		int64(rest), h.Failures, int64(h.BackOffUntil), int64(h.FirstFailureAt), int64(h.LastAnswerAt), clip(h.LastReason, 1000), h.Held, int64(due), string(h.Host), h.LeaseBy)
 	return err
 }
 

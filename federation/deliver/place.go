@@ -8,6 +8,10 @@ import (
 	"valise/models"
 )
 
+// gather is how long a host that was served is left alone while others wait for a place:
+// what comes for it meanwhile goes in one round, which costs hardly more than one row.
+const gather = 150 * time.Millisecond
+
 // line is the leased hosts that wait for a place, and the places.
 type line struct {
 	healthy   bool
@@ -47,12 +51,17 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 			defer wg.Done()
 			place := newPlace(l.places, l.slow, l.freed)
 			defer place.leave()
+			pressed := false
 			last := func() {
+				pressed = c.Pressed()
 				l.recording <- struct{}{}
 				place.leave()
 			}
 			// An attempt under way ends by its own time limit, not with ctx.
 			if _, err := c.serve(context.WithoutCancel(ctx), h, func(r *result) error {
+				if r.release && pressed && len(r.rows) > 0 {
+					r.rest = models.At(c.Now().Add(gather))
+				}
 				err := c.record(r)
 				if r.release {
 					<-l.recording

@@ -19,6 +19,7 @@ type result struct {
 	host    *models.Host
 	rows    []*models.Delivery
 	release bool
+	rest    models.Time // until when the host is left alone once its lease is given back
 	woken   bool // a hold is over: what it kept back is due now
 	answer  chan error
 }
@@ -157,7 +158,7 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 			if !r.release {
 				continue
 			}
-			if err := models.ReleaseHost(ctx, tx, r.host); err != nil {
+			if err := models.ReleaseHost(ctx, tx, r.host, r.rest); err != nil {
 				return fmt.Errorf("give back the lease of %s: %w", r.host.Host, err)
 			}
 		}

@@ -27,7 +27,7 @@ const (
 	// applyBusy is applyFor while a burst comes in: acceptance waits for the same writer.
 	applyBusy = 5 * time.Millisecond
 	// restFactor is how much longer than it worked the worker then rests.
-	restFactor = 2
+	restFactor = 1
 	// restUntil bounds how long an arrival waits for a burst to end.
 	restUntil = 10 * time.Second
 	// triesMost is how often an arrival is tried before it is set aside.

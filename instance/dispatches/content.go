@@ -255,8 +255,8 @@ func (c *Content) render(whole string) (ps []vocab.Paragraph, content string, er
 // Excerpt is the first words of a text in HTML, without markup, for lists.
 func Excerpt(markup string) string {
 	const enough = 300 // bytes
-	if len(markup) > 20*enough {
-		markup = markup[:20*enough]
+	if len(markup) > 8*enough {
+		markup = markup[:8*enough]
 	}
 	text := strings.Join(strings.Fields(Plain(strings.ToValidUTF8(markup, ""))), " ")
 	if len(text) <= enough {
@@ -269,8 +269,10 @@ func Excerpt(markup string) string {
 	return strings.ToValidUTF8(text[:cut], "") + "…"
 }
 
+var noTags = bluemonday.StrictPolicy()
+
 // Plain returns the text of sanitised HTML without its tags.
 func Plain(markup string) string {
-	text := bluemonday.StrictPolicy().Sanitize(strings.ReplaceAll(markup, "</p>", "</p>\n"))
+	text := noTags.Sanitize(strings.ReplaceAll(markup, "</p>", "</p>\n"))
 	return strings.TrimSpace(html.UnescapeString(text))
 }
