@@ -20,7 +20,7 @@ type result struct {
 	rows    []*models.Delivery
 	release bool
 	rest    models.Time // until when the host is left alone once its lease is given back
-	woken   bool // a hold is over: what it kept back is due now
+	woken   bool        // a hold is over: what it kept back is due now
 	answer  chan error
 }
 

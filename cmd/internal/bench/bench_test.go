@@ -28,6 +28,9 @@ var expected = map[string][]string{
 	"fanout-rsa":     {"rate", "limit_rate", "ratio"},
 	"fanout-faulty":  {"rate", "p50_ms", "p50_all_healthy_ms"},
 	"fetch":          {"rate", "limit_rate", "ratio"},
+	"list-action":    {"rate", "p95_ms", "statements", "kilobytes"},
+	"dispatch":       {"rate", "p95_ms", "statements", "kilobytes"},
+	"search-word":    {"rate", "p95_ms", "statements", "kilobytes"},
 }
 
 func measures(t *testing.T, o Options) map[string]map[string]any {
