@@ -154,6 +154,8 @@ type DeskCount struct {
 	Action, ActionUnread, Info, Aside int64
 	// Drafts and Clearing are the office's; Unread is of a community.
 	Drafts, Clearing, Unread int64
+	// Notices are those that she has not read, beside herself; up to UnreadMost.
+	Notices int64
 	// Archive says that records were imported for it; Named that it is an addressee at all.
 	Archive, Named bool
 }
@@ -162,7 +164,7 @@ type DeskCount struct {
 // her communities by name.
 func DeskCounts(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, now Time) ([]DeskCount, error) {
 	hers := `SELECT m.office FROM mandates AS m WHERE m.person = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?) UNION SELECT CAST(? AS TEXT)`
-	her := []any{person, now, person}
+	me := []any{person, now, person}
 	// CROSS JOIN keeps SQLite to the few that are stuck: it would walk through all that
 	// the office has ever sent.
 	count := func(rows string) string {
@@ -176,21 +178,22 @@ func DeskCounts(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, 
 		` + count(`SELECT 1 AS one FROM drafts AS t WHERE t.office = h.iri AND t.state = 'draft'`) + `,
 		` + count(`SELECT 1 AS one FROM drafts AS t WHERE t.office = h.iri AND t.state = 'in clearance'`) + `, 0,
 		EXISTS (SELECT 1 FROM dispatches AS d WHERE d.author = h.iri AND d.origin = 'archive' AND d.latest),
-		EXISTS (SELECT 1 FROM addressees AS x WHERE x.actor = h.iri AND x.local)
+		EXISTS (SELECT 1 FROM addressees AS x WHERE x.actor = h.iri AND x.local),
+		CASE WHEN h.iri = ? THEN (SELECT COUNT(*) FROM (SELECT 1 AS one FROM notices AS n WHERE `+herNotices+` AND `+unread+` LIMIT `+fmt.Sprint(UnreadMost)+`) AS n) ELSE 0 END
 		FROM actors AS h WHERE h.iri IN (` + hers + `)
 		UNION ALL SELECT c.iri, '', c.name, 'community', 0, 0, 0, 0, 0, 0,
 		` + count(`SELECT 1 AS one FROM (SELECT d.iri, d.author, d.marking_rank, d.distributed_at, d.origin, d.state FROM dispatches AS d WHERE d.community = c.iri AND d.community <> '' AND d.latest ORDER BY d.id DESC LIMIT `+fmt.Sprint(newestUnread)+`) AS d
 			WHERE d.origin <> 'archive' AND d.state = 'in force' AND d.marking_rank <= ? AND d.author NOT IN (`+hers+`)
 			AND EXISTS (SELECT 1 FROM members AS m WHERE m.community = c.iri AND m.actor IN (`+hers+`) AND m.state = 'active' AND (m.ends_at = 0 OR m.ends_at > ?) AND m.ceiling >= d.marking_rank AND m.history_from <= d.distributed_at)
-			AND NOT EXISTS (SELECT 1 FROM registrations AS r WHERE r.dispatch = d.iri AND r.office IN (`+hers+`) AND r.read_at > 0)`) + `, FALSE, FALSE
+			AND NOT EXISTS (SELECT 1 FROM registrations AS r WHERE r.dispatch = d.iri AND r.office IN (`+hers+`) AND r.read_at > 0)`) + `, FALSE, FALSE, 0
 		FROM communities AS c WHERE c.iri IN (SELECT m.community FROM members AS m WHERE m.actor IN (` + hers + `) AND m.state = 'active' AND (m.ends_at = 0 OR m.ends_at > ?))
 		LIMIT 400`
-	var args []any
-	args = append(args, her...)
-	args = append(append(args, ceiling), her...)
-	args = append(append(args, her...), now)
-	args = append(args, her...)
-	args = append(append(args, her...), now)
+	args := append([]any{person}, her(person, now)...)
+	args = append(append(args, person, person), me...)
+	args = append(append(args, ceiling), me...)
+	args = append(append(args, me...), now)
+	args = append(args, me...)
+	args = append(append(args, me...), now)
 	rows, err := bound(ctx, db, query, args...)
 	if err != nil {
 		return nil, err
@@ -199,7 +202,7 @@ func DeskCounts(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, 
 	var out []DeskCount
 	for rows.Next() {
 		var c DeskCount
-		if err := rows.Scan(&c.IRI, &c.Username, &c.Name, &c.Type, &c.Action, &c.ActionUnread, &c.Info, &c.Aside, &c.Drafts, &c.Clearing, &c.Unread, &c.Archive, &c.Named); err != nil {
+		if err := rows.Scan(&c.IRI, &c.Username, &c.Name, &c.Type, &c.Action, &c.ActionUnread, &c.Info, &c.Aside, &c.Drafts, &c.Clearing, &c.Unread, &c.Archive, &c.Named, &c.Notices); err != nil {
 			return nil, err
 		}
 		out = append(out, c)

@@ -13,14 +13,8 @@ import (
 // noticesPage is the longest page of notices.
 const noticesPage = 200
 
-// Unread counts the notices for a person that she has not read: hers, those of the
-// offices that she may read for, and the operator's where she is one. It stops at
-// models.UnreadMost.
-func (a *Access) Unread(ctx context.Context, person iri.IRI) (int64, error) {
-	return models.UnreadNotices(ctx, a.Store.R, person, a.now())
-}
-
-// Notices lists them, newest first, before an id (0: from the newest).
+// Notices lists what is for a person (hers, those of the offices that she may read for,
+// and the operator's where she is one), newest first, before an id (0: from the newest).
 func (a *Access) Notices(ctx context.Context, person iri.IRI, unreadOnly bool, before int64, limit int) ([]models.HerNotice, error) {
 	return models.NoticesFor(ctx, a.Store.R, person, unreadOnly, before, min(max(limit, 1), noticesPage), a.now())
 }

@@ -226,11 +226,6 @@ func readCursor(cursor string) (k models.DeskKey, err error) {
 // unfitID tells whether a text cannot be an id that came from a page of ours.
 func unfitID(id string) bool { return id == "" || len(id) > 2048 || dispatches.Unfit(id) != "" }
 
-// Unread counts the person's unread notices, up to models.UnreadMost.
-func (s *Desk) Unread(ctx context.Context, person iri.IRI) (int64, error) {
-	return models.UnreadNotices(ctx, s.Store.R, person, s.now())
-}
-
 // peersFor is how long the list of peers in a filter may be old.
 const peersFor = time.Minute
 

@@ -4,7 +4,6 @@ package correspondence
 
 import (
 	"embed"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -68,12 +67,8 @@ func (a *area) first(r *page.Request) error {
 func folderPath(username, folder string) string { return "/correspondence/" + username + "/" + folder }
 
 // Rail is what stands beside the text for somebody signed in: each of her offices with
-// its folders and what waits in them, then her communities. Unread is left to the caller.
-func Rail(q *http.Request, d *desk.Desk, person iri.IRI) (page.Rail, error) {
-	counts, err := d.Counts(q.Context(), person)
-	if err != nil {
-		return page.Rail{}, err
-	}
+// its folders and what waits in them, then her communities.
+func Rail(counts []models.DeskCount) page.Rail {
 	var rail page.Rail
 	shared := page.RailGroup{Key: "correspondence.rail.communities"}
 	offices := slices.ContainsFunc(counts, func(c models.DeskCount) bool { return c.Type == models.TypeOrganization })
@@ -109,7 +104,7 @@ func Rail(q *http.Request, d *desk.Desk, person iri.IRI) (page.Rail, error) {
 	if len(shared.Links) > 0 {
 		rail.Groups = append(rail.Groups, shared)
 	}
-	return rail, nil
+	return rail
 }
 
 // knownKinds have words of their own; others are shown as they are written.

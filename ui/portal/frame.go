@@ -23,17 +23,19 @@ func (p *portal) name() string {
 	return name
 }
 
-func (p *portal) rail(q *http.Request, v *page.Viewer, folders bool) (rail page.Rail, err error) {
-	if v.Guest != "" {
-		return rail, nil // she has no folders, and nothing is counted for her
+func (p *portal) rail(q *http.Request, v *page.Viewer, folders bool) (page.Rail, error) {
+	counts, err := p.Desk.Counts(q.Context(), v.Person)
+	if err != nil {
+		return page.Rail{}, err
 	}
+	var rail page.Rail
 	if folders {
-		if rail, err = correspondence.Rail(q, p.Desk, v.Person); err != nil {
-			return rail, err
-		}
+		rail = correspondence.Rail(counts)
 	}
-	rail.Unread, err = p.Access.Unread(q.Context(), v.Person)
-	return rail, err
+	for _, c := range counts {
+		rail.Unread += c.Notices
+	}
+	return rail, nil
 }
 
 func (p *portal) link(ctx context.Context, by string, person iri.IRI) (string, error) {
