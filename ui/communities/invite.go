@@ -81,7 +81,7 @@ func (a *area) lookup(r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	r.JSON(http.StatusOK, map[string]any{"card": card, "actor": f.Actor})
+	r.JSON(http.StatusOK, map[string]any{"card": card, "actor": f.Actor, "may": f.Why == ""})
 	return nil
 }
 

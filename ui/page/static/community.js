@@ -2,7 +2,7 @@
   // The account behind a handle is shown while it is typed; without this the button does it.
   const form = document.querySelector("form[data-lookup]");
   if (form) {
-    const who = form.elements.who, actor = form.elements.actor, card = form.querySelector("[data-card]");
+    const who = form.elements.who, actor = form.elements.actor, card = form.querySelector("[data-card]"), button = form.querySelector("[data-send]");
     let timer = 0, asked = who.value.trim(), round = 0;
     const look = async (handle) => {
       const mine = ++round;
@@ -15,6 +15,7 @@
       }
       if (mine !== round) return; // she has typed on
       actor.value = found.actor || "";
+      button.textContent = found.may ? button.dataset.send : button.dataset.next;
       if (found.card) card.innerHTML = found.card; // made and escaped by our own server
       else card.textContent = found.detail || "";
     };
@@ -25,6 +26,7 @@
       round++;
       clearTimeout(timer);
       actor.value = "";
+      button.textContent = button.dataset.next;
       card.textContent = "";
       if (/^@?[^@\s]+@[^@\s]+\.[^@\s.]{2,}$/.test(handle)) timer = setTimeout(look, 700, handle);
     });
