@@ -16,9 +16,7 @@ func (p *Person) Accessible() {
 	p.t.Helper()
 	path := os.Getenv("TEST_AXE")
 	if path == "" {
-		if os.Getenv("VALISE_CI") != "" {
-			p.t.Fatal("TEST_AXE is not set: CI checks every page with axe-core")
-		}
+		absent(p.t, "TEST_AXE is not set: pages are not checked with axe-core")
 		return
 	}
 	source, err := os.ReadFile(path)
@@ -27,7 +25,7 @@ func (p *Person) Accessible() {
 	}
 	// The protocol evaluates beside the page's policy, as a person's own tools do.
 	run(p, chromedp.Evaluate[bool](string(source)+";true"))
-	answer := run(p, chromedp.Evaluate[string](`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).then(r => JSON.stringify(r.violations))`,
+	answer := run(p, chromedp.Evaluate[string](`axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], resultTypes: ["violations"], preload: false}).then(r => JSON.stringify(r.violations))`,
 		chromedp.EvalAwaitPromise))
 	var found []struct {
 		ID, Help string

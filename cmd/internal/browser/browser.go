@@ -9,12 +9,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
 )
 
@@ -63,28 +68,72 @@ func find() (string, error) {
 
 // Person is a window with cookies of its own: one person at her desk.
 type Person struct {
-	t      testing.TB
-	ctx    context.Context
-	base   string
+	t    testing.TB
+	ctx  context.Context
+	base string
+
+	mu     sync.Mutex
 	errors []string
 }
 
 // Person opens a window on the instance at base.
-func (b *Browser) Person(base string, width, height int64) *Person {
-	b.t.Helper()
-	p := &Person{t: b.t, base: base}
-	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(func(ev any) {
-		if e, ok := ev.(*runtime.EventExceptionThrown); ok {
-			p.errors = append(p.errors, e.ExceptionDetails.Text)
-		}
-	}))
-	b.t.Cleanup(cancel)
+func (b *Browser) Person(t testing.TB, base string, width, height int64) *Person {
+	t.Helper()
+	p := &Person{t: t, base: base}
+	ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
+	t.Cleanup(cancel)
 	p.ctx = ctx
 	// The first action opens the window, which lives as long as that action's context.
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, height)); err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
+	// Several windows are in use at once, and each is the one before its person's eyes.
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.prefers("light")
 	return p
+}
+
+// prefers sets what the person's system prefers: a colour scheme, and stillness, since a
+// page that still scrolls is clicked in the wrong place.
+func (p *Person) prefers(scheme string) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// hear keeps what the browser complains of: a script that failed, a file that did not
+// come, something that the page's policy forbids.
+func (p *Person) hear(ev any) {
+	said := ""
+	switch e := ev.(type) {
+	case *runtime.EventExceptionThrown:
+		said = e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			said += " " + x.Description
+		}
+	case *runtime.EventConsoleAPICalled:
+		if e.Type != "error" && e.Type != "assert" {
+			return
+		}
+		for _, a := range e.Args {
+			said += a.Description + " " + string(a.Value)
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Level != log.EntryLevelError && e.Entry.Level != log.EntryLevelWarning {
+			return
+		}
+		said = e.Entry.Text + " " + e.Entry.URL
+	default:
+		return
+	}
+	p.mu.Lock()
+	p.errors = append(p.errors, said)
+	p.mu.Unlock()
 }
 
 func (p *Person) do(actions ...chromedp.Action[chromedp.Void]) {
@@ -110,10 +159,15 @@ func run[T any](p *Person, a chromedp.Action[T]) T {
 	return v
 }
 
-// glance is the text of the page for a failure.
+// glance is the text of the page for a failure, whose picture is kept beside the others.
 func (p *Person) glance() string {
 	ctx, cancel := context.WithTimeout(p.ctx, 5*time.Second)
 	defer cancel()
+	if dir := os.Getenv("TEST_SHOTS"); dir != "" {
+		if png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100)); err == nil {
+			keep(p.t, dir, "failed-"+strings.NewReplacer("/", "-").Replace(p.t.Name()), png)
+		}
+	}
 	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
 	if err != nil {
 		return err.Error()
@@ -125,7 +179,11 @@ func (p *Person) glance() string {
 func (p *Person) Go(path string) {
 	p.t.Helper()
 	p.do(chromedp.Navigate(p.base + path))
+	p.Until(arrived)
 }
+
+// arrived is true when nothing of a page is still on its way that would move the rest.
+const arrived = `document.readyState === "complete" && document.fonts.status === "loaded"`
 
 // At is the path of the page.
 func (p *Person) At() string {
@@ -141,7 +199,9 @@ func (p *Person) At() string {
 // Fill types text into the field that a CSS selector names, in place of what is there.
 func (p *Person) Fill(selector, text string) {
 	p.t.Helper()
-	p.do(chromedp.WaitVisible(selector), chromedp.Clear(selector), chromedp.SendKeys(selector, text))
+	p.do(chromedp.WaitVisible(selector))
+	run(p, chromedp.Evaluate[bool](fmt.Sprintf(`{ const field = document.querySelector(%q); field.value = ""; field.dispatchEvent(new Event("input", { bubbles: true })); true }`, selector)))
+	p.do(chromedp.SendKeys(selector, text))
 }
 
 // Choose selects the option of a list by its value.
@@ -162,7 +222,7 @@ func (p *Person) Follow(selector string) {
 	const mark = "window.leaving = true"
 	run(p, chromedp.Evaluate[bool](mark))
 	p.Click(selector)
-	p.Until(`!window.leaving && document.readyState === "complete"`)
+	p.Until(`!window.leaving && ` + arrived)
 }
 
 // Keys presses keys in the page.
@@ -218,13 +278,10 @@ func (p *Person) Evaluate(expression string) string {
 // Dark chooses what the person's system prefers.
 func (p *Person) Dark(dark bool) {
 	p.t.Helper()
-	scheme := "light"
 	if dark {
-		scheme = "dark"
-	}
-	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-	if err != nil {
-		p.t.Fatal(err)
+		p.prefers("dark")
+	} else {
+		p.prefers("light")
 	}
 }
 
@@ -234,17 +291,52 @@ func (p *Person) Size(width, height int64) {
 	p.do(chromedp.EmulateViewport(width, height))
 }
 
-// Quiet fails if a script of a page has failed.
+// Speaks sets the language that the person's browser asks for.
+func (p *Person) Speaks(tag string) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": tag}}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Authenticator gives the person's machine a device that holds passkeys and knows her.
+func (p *Person) Authenticator() {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
+		p.t.Fatal(err)
+	}
+	device := &webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}
+	if _, err := chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: device}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Quiet fails if the browser had to complain since it was last asked.
 func (p *Person) Quiet() {
 	p.t.Helper()
-	for _, e := range p.errors {
-		p.t.Errorf("a script failed: %s", e)
-	}
+	p.mu.Lock()
+	heard := p.errors
 	p.errors = nil
+	p.mu.Unlock()
+	slices.Sort(heard)
+	for _, e := range slices.Compact(heard) {
+		p.t.Errorf("at %s the browser complains: %s", p.At(), e)
+	}
+}
+
+// Looks holds the page to what every page must be: accessible, no wider than its window,
+// without a complaint of the browser. It keeps a picture.
+func (p *Person) Looks(name string) {
+	p.t.Helper()
+	p.Accessible()
+	p.Shot(name)
+	p.Quiet()
 }
 
 // Shot keeps a picture of the whole page as NAME.png in the folder that TEST_SHOTS
-// names; without it none is kept. No page may be wider than its window.
+// names; without it none is kept, and in CI that is a failure. No page may be wider than
+// its window.
 func (p *Person) Shot(name string) {
 	p.t.Helper()
 	if over := p.Evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"); over != "0" {
@@ -252,13 +344,32 @@ func (p *Person) Shot(name string) {
 	}
 	dir := os.Getenv("TEST_SHOTS")
 	if dir == "" {
+		absent(p.t, "TEST_SHOTS is not set: no pictures are kept")
 		return
 	}
-	png := run(p, chromedp.FullScreenshot(100))
+	keep(p.t, dir, name, run(p, chromedp.FullScreenshot(100)))
+}
+
+func keep(t testing.TB, dir, name string, png []byte) {
+	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
+
+// absent tells what a test leaves out, once for each test; in CI nothing may be.
+func absent(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("VALISE_CI") != "" {
+		t.Fatal(what)
+	}
+	if _, told := left.LoadOrStore(t.Name()+what, true); !told {
+		t.Log(what)
+	}
+}
+
+// left is what tests have said that they leave out.
+var left sync.Map
