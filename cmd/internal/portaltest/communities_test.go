@@ -233,7 +233,7 @@ func TestLookUpByScript(t *testing.T) {
 	c.open(t)
 	c.e.Header.Set("Accept", "application/json")
 	found := c.e.Ask("POST", c.path+"/lookup", "application/x-www-form-urlencoded", "who=%40fellow%40institute.localhost")
-	if found.Status != 200 || !strings.Contains(found.Body, `"actor":"http://institute.localhost/u/fellow"`) || !strings.Contains(found.Body, "A person") {
+	if found.Status != 200 || !strings.Contains(found.Body, `"actor":"http://institute.localhost/u/fellow"`) || !strings.Contains(found.Body, "A person") || !strings.Contains(found.Body, `"may":true`) {
 		t.Errorf("found: %d %s", found.Status, found.Body)
 	}
 	none := c.e.Ask("POST", c.path+"/lookup", "application/x-www-form-urlencoded", "who=%40nobody%40institute.localhost")

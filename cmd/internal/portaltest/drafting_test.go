@@ -72,7 +72,7 @@ func TestDraftToRelease(t *testing.T) {
 	p = alice.Get(at).Submit(`#at-p2 details form`, "comment", "Is Friday free?").OK()
 	p.Says("Is Friday free?").Sound()
 
-	alice.Get(at+"/check").OK().Sound().Says("1 addressee.", "On 1 instance.", "Ministry of Foreign Affairs", "ministry.localhost")
+	alice.Get(at+"/check").OK().Sound().Says("1 addressee.", "On 1 instance.", "Ministry of Foreign Affairs", "ministry.localhost", "Nothing: all of it leaves.")
 	alice.Get(at + "/preview").OK().Sound().Says("presents its compliments")
 	carl.Get("/release").OK().Sound().Says("Nothing waits for your release")
 	carl.Get(at).OK().Sound()
