@@ -54,10 +54,12 @@ type Hit struct {
 	CommunityName string
 	Kind          string
 	Precedence    string
-	Marking       string
+	Marking       string // of an archive record, the historical one
 	Language      string
 	State         string
 	Tags          []string
+	// PrecedenceRank and MarkingRank are those of this instance; 0 for none.
+	PrecedenceRank, MarkingRank int64
 	// At is when it was distributed; of an archive record, when it was written, 0 for
 	// unknown.
 	At       models.Time
@@ -292,7 +294,8 @@ func (s *Search) hits(ctx context.Context, sc *scope, q Query, places []place) (
 func dispatchHit(h *models.SearchHit, m *marker) Hit {
 	d := &h.Dispatch
 	hit := Hit{Source: h.Source, ID: d.IRI, Dispatch: d.IRI, Version: d.Version, Archive: h.Archive, Reference: d.Reference, Subject: d.Subject, SubjectMarks: m.marks(d.Subject), Author: d.Author,
-		Community: d.Community, CommunityName: h.Community, Kind: d.Kind, Precedence: d.Precedence, Marking: d.Marking, Language: d.Language, State: d.State, Tags: h.Tags, At: d.DistributedAt}
+		Community: d.Community, CommunityName: h.Community, Kind: d.Kind, Precedence: d.Precedence, Marking: d.Marking, Language: d.Language, State: d.State, Tags: h.Tags, At: d.DistributedAt,
+		PrecedenceRank: d.PrecedenceRank, MarkingRank: d.MarkingRank}
 	if h.Archive {
 		hit.At = d.PublishedAt
 	}
@@ -307,7 +310,7 @@ func (s *Search) commentHit(h *models.SearchHit, m *marker) Hit {
 		author = c.AttestedFor
 	}
 	return Hit{Source: h.Source, ID: c.IRI, Dispatch: c.Dispatch, Reference: h.Dispatch.Reference, Subject: h.Dispatch.Subject, Author: author, Community: c.Community, CommunityName: h.Community,
-		Kind: models.SearchComment, Marking: s.Guard.Name(c.MarkingRank), State: models.DispatchInForce, At: c.DistributedAt, Extracts: m.extracts(h.Body)}
+		Kind: models.SearchComment, Marking: s.Guard.Name(c.MarkingRank), MarkingRank: c.MarkingRank, State: models.DispatchInForce, At: c.DistributedAt, Extracts: m.extracts(h.Body)}
 }
 
 // name adds the names of authors to hits and facets: one statement.

@@ -64,6 +64,7 @@ func Marked(text string, marks []search.Range) template.HTML {
 
 type hit struct {
 	search.Hit
+	From     string
 	Subject  template.HTML
 	Extracts []template.HTML
 }
@@ -74,7 +75,7 @@ func (v view) Hits() []hit {
 	}
 	out := make([]hit, len(v.Page.Hits))
 	for i, h := range v.Page.Hits {
-		out[i] = hit{Hit: h, Subject: Marked(h.Subject, h.SubjectMarks)}
+		out[i] = hit{Hit: h, From: page.Who(h.AuthorName, h.Author), Subject: Marked(h.Subject, h.SubjectMarks)}
 		for _, e := range h.Extracts {
 			text := Marked(e.Text, e.Marks)
 			if e.Before {
@@ -133,6 +134,9 @@ func (a *area) answer(r *page.Request, v *view, p *page.Page) error {
 		return err
 	}
 	v.Asked, v.Ranked, v.Newest = true, address(v.Text, "", ""), address(v.Text, "newest", "")
+	for _, h := range v.Page.Hits {
+		p.Highest = max(p.Highest, h.MarkingRank)
+	}
 	if v.Page.Next != "" {
 		v.Next = address(v.Text, v.Order, v.Page.Next)
 	}

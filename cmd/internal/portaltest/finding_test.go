@@ -29,6 +29,9 @@ func TestSearchPage(t *testing.T) {
 	if got := page.Text(".snip mark") + page.Text(".row__subj a mark"); !strings.Contains(got, "commission") || !strings.Contains(got, "Water") {
 		t.Errorf("marked: %q", got)
 	}
+	if mark, top := page.Text(".row__mk .mk"), page.Text(".ears .mk"); mark != "LIMITED" || top != "LIMITED" {
+		t.Errorf("the hit is marked %q, the page %q", mark, top)
+	}
 	page.Follow(".row__subj a").OK().Says("joint commission")
 	bad := reader.Get("/search?q=%22open+phrase").Is(422).Sound()
 	if got := bad.Find("#q").AttrOr("value", ""); got != "\"open phrase" {
