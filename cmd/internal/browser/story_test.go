@@ -36,6 +36,9 @@ func TestStory(t *testing.T) {
 			shared := w.joined(t, community)
 			w.readByCode(t, community, shared)
 			w.Check()
+			if s.lang == "en" {
+				w.inFrench(t, at, id, community)
+			}
 		})
 	}
 }
@@ -167,10 +170,14 @@ func (w *world) handled(t *testing.T, id iri.IRI) {
 	p.Keys("t")
 	p.Until(`!document.querySelector("[data-take]") && document.querySelector(".row__st.green")`)
 	w.looks(t, p, "16-taken")
+	cluster.Must(t, w.Nodes[w.embassy].Search.Settle(t.Context(), 30*time.Second))
 	p.Go("/search")
 	p.Fill("#q", w.scene.word)
 	p.Follow(".ask .btn")
 	p.Sees(w.scene.subject)
+	if from := p.Text(".row__from b"); from != "@state@"+string(w.ministry) {
+		t.Errorf("what was found is from %q", from)
+	}
 	w.looks(t, p, "17-found")
 
 	w.Settle()
@@ -288,4 +295,19 @@ func (w *world) readByCode(t *testing.T, community string, shared iri.IRI) {
 	p.Go(bulletin)
 	p.Lacks(words)
 	p.Quiet()
+}
+
+// inFrench looks at the main pages in the third language.
+func (w *world) inFrench(t *testing.T, draft string, id iri.IRI, community string) {
+	w.scene.lang, w.scene.name = "fr", "fr-wide"
+	look := func(h iri.Host, name string, pages ...string) {
+		p := w.signIn(t, h, name)
+		for i, at := range pages {
+			p.Go(at)
+			w.looks(t, p, fmt.Sprintf("%s-%d", name, i+1))
+		}
+	}
+	look(w.embassy, "counsellor", "/correspondence/ankara/action", page.DispatchPath(id))
+	look(w.embassy, "ambassador", community, community+"/invite", community+"/statistics")
+	look(w.ministry, "desk-officer", draft, draft+"/history", "/directory", "/archive", "/profile")
 }
