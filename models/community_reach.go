@@ -174,7 +174,7 @@ func NamedInvitationByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*NamedIn
 
 // namedInvitations reads invitations v with the given expression for their documents.
 func namedInvitations(ctx context.Context, db bun.IDB, document, where string, args ...any) ([]NamedInvitation, error) {
-	rows, err := bound(ctx, db, `SELECT v.iri, v.community, v.invitee, v.sponsor, v.role, v.ceiling, v.ends_at, v.expires_at, v.state, v.incoming, v.created_at, v.answered_at,
+	rows, err := bound(ctx, db, `SELECT v.iri, v.community, v.invitee, v.sponsor, v.role, v.ceiling, v.charter_digest, v.ends_at, v.expires_at, v.state, v.incoming, v.created_at, v.answered_at,
 		`+document+`, COALESCE(x.name, ''), COALESCE(z.name, ''), COALESCE(c.name, '')
 		FROM invitations AS v LEFT JOIN actors AS x ON x.iri = v.invitee LEFT JOIN actors AS z ON z.iri = v.sponsor LEFT JOIN communities AS c ON c.iri = v.community WHERE `+where, args...)
 	if err != nil {
@@ -184,7 +184,7 @@ func namedInvitations(ctx context.Context, db bun.IDB, document, where string, a
 	var out []NamedInvitation
 	for rows.Next() {
 		var v NamedInvitation
-		if err := rows.Scan(&v.IRI, &v.Community, &v.Invitee, &v.Sponsor, &v.Role, &v.Ceiling, &v.EndsAt, &v.ExpiresAt, &v.State, &v.Incoming, &v.CreatedAt, &v.AnsweredAt, &v.Document, &v.Name, &v.SponsorName, &v.CommunityName); err != nil {
+		if err := rows.Scan(&v.IRI, &v.Community, &v.Invitee, &v.Sponsor, &v.Role, &v.Ceiling, &v.CharterDigest, &v.EndsAt, &v.ExpiresAt, &v.State, &v.Incoming, &v.CreatedAt, &v.AnsweredAt, &v.Document, &v.Name, &v.SponsorName, &v.CommunityName); err != nil {
 			return nil, err
 		}
 		out = append(out, v)
