@@ -179,7 +179,7 @@ func DeskCounts(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, 
 		` + count(`SELECT 1 AS one FROM drafts AS t WHERE t.office = h.iri AND t.state = 'in clearance'`) + `, 0,
 		EXISTS (SELECT 1 FROM dispatches AS d WHERE d.author = h.iri AND d.origin = 'archive' AND d.latest),
 		EXISTS (SELECT 1 FROM addressees AS x WHERE x.actor = h.iri AND x.local),
-		CASE WHEN h.iri = ? THEN (SELECT COUNT(*) FROM (SELECT 1 AS one FROM notices AS n WHERE `+herNotices+` AND `+unread+` LIMIT `+fmt.Sprint(UnreadMost)+`) AS n) ELSE 0 END
+		CASE WHEN h.iri = ? THEN (SELECT COUNT(*) FROM (SELECT 1 AS one FROM notices AS n WHERE ` + herNotices + ` AND ` + unread + ` LIMIT ` + fmt.Sprint(UnreadMost) + `) AS n) ELSE 0 END
 		FROM actors AS h WHERE h.iri IN (` + hers + `)
 		UNION ALL SELECT c.iri, '', c.name, 'community', 0, 0, 0, 0, 0, 0,
 		` + count(`SELECT 1 AS one FROM (SELECT d.iri, d.author, d.marking_rank, d.distributed_at, d.origin, d.state FROM dispatches AS d WHERE d.community = c.iri AND d.community <> '' AND d.latest ORDER BY d.id DESC LIMIT `+fmt.Sprint(newestUnread)+`) AS d
