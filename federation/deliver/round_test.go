@@ -58,16 +58,23 @@ func courier(t *testing.T, s *models.Store, n int, rt transport) *Courier {
 		}
 		var rows []*models.Delivery
 		for i := range n {
-			id := iri.IRI(fmt.Sprintf("https://ministry.example/a/%03d", i))
-			if err := models.InsertActivity(ctx, tx, &models.Activity{IRI: id, Actor: office, Type: "Accept", ObjectID: id, Bytes: fmt.Appendf(nil, `{"id":%q}`, id), Digest: "d", CreatedAt: now}); err != nil {
+			d, err := receipt(ctx, tx, embassy, fmt.Sprintf("%03d", i), now)
+			if err != nil {
 				return err
 			}
-			rows = append(rows, &models.Delivery{Host: embassy, Inbox: "https://embassy.example/inbox", Activity: id, Actor: office, Type: "Accept", ObjectID: id, Recipient: "https://embassy.example/o/chancery",
-				Purpose: models.PurposeControl, Lane: string(id), NextAt: now, CreatedAt: now})
+			rows = append(rows, d)
 		}
 		return models.InsertDeliveries(ctx, tx, rows)
 	}))
 	return c
+}
+
+// receipt is an activity of the office that is due at a host, in a lane of its own.
+func receipt(ctx context.Context, tx bun.Tx, host iri.Host, name string, now models.Time) (*models.Delivery, error) {
+	id := iri.IRI("https://ministry.example/a/" + name)
+	return &models.Delivery{Host: host, Inbox: iri.IRI(host.Base() + "/inbox"), Activity: id, Actor: office, Type: "Accept", ObjectID: id, Recipient: iri.IRI(host.Base() + "/o/chancery"),
+			Purpose: models.PurposeControl, Lane: string(id), NextAt: now, CreatedAt: now},
+		models.InsertActivity(ctx, tx, &models.Activity{IRI: id, Actor: office, Type: "Accept", ObjectID: id, Bytes: fmt.Appendf(nil, `{"id":%q}`, id), Digest: "d", CreatedAt: now})
 }
 
 func states(t *testing.T, s *models.Store) (done, tried, untouched int) {
@@ -149,4 +156,73 @@ func TestRoundEndsWhenTheHostIsAway(t *testing.T) {
 			t.Error("the lease was not given back")
 		}
 	})
+}
+
+// A host that rests because others waited has its rows posted once it has rested, also
+// when the courier had other hosts to serve meanwhile and nothing wakes it again.
+func TestAHostThatRestsIsServedAfterwards(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		const other = iri.Host("institute.example")
+		posted := make(chan iri.Host, 4)
+		c := courier(t, s, 1, func(r *http.Request) (*http.Response, error) {
+			posted <- iri.Host(r.URL.Host)
+			return accepted()
+		})
+		c.schemes.Set(other, keyring.SchemeRFC9421Ed25519)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c.Run(ctx)
+		}()
+		defer func() {
+			stop()
+			<-ended
+		}()
+		if h := <-posted; h != embassy {
+			t.Fatalf("the first post went to %s", h)
+		}
+		until(t, func() bool {
+			h, err := models.HostByName(t.Context(), s.R, embassy)
+			return err == nil && h.LeaseUntil == 0 && h.DueAt == models.Never
+		})
+		now := models.At(time.Now())
+		if err := s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			var rows []*models.Delivery
+			for name, host := range map[string]iri.Host{"rested": embassy, "other": other} {
+				d, err := receipt(ctx, tx, host, name, now)
+				if err != nil {
+					return err
+				}
+				rows = append(rows, d)
+			}
+			if err := models.InsertDeliveries(ctx, tx, rows); err != nil {
+				return err
+			}
+			_, err := tx.NewRaw(`UPDATE hosts SET lease_until = ? WHERE host = ?`, models.At(time.Now().Add(gather)), embassy).Exec(ctx)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		c.Wake()
+		late := time.After(pauseMost / 2)
+		for got := map[iri.Host]bool{}; len(got) < 2; {
+			select {
+			case h := <-posted:
+				got[h] = true
+			case <-late:
+				t.Fatalf("only %v had a post", got)
+			}
+		}
+	})
+}
+
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); {
+		if time.Now().After(end) {
+			t.Fatal("what the test waits for did not come")
+		}
+		time.Sleep(time.Millisecond)
+	}
 }

@@ -171,8 +171,9 @@ func (c *Courier) Run(ctx context.Context) {
 	healthy := &line{healthy: true, ask: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, recording: make(chan struct{}, recordingMost)}
 	dead := &line{ask: true, places: failing, freed: freed, most: failingMost, recording: make(chan struct{}, failingMost)}
 	var next time.Time
+	asked := false // since next was set
 	for ctx.Err() == nil {
-		asked := healthy.ask || dead.ask
+		asked = asked || healthy.ask || dead.ask
 		if c.advance(ctx, &wg, healthy)+c.advance(ctx, &wg, dead) > 0 {
 			continue
 		}
@@ -180,7 +181,7 @@ func (c *Courier) Run(ctx context.Context) {
 		case healthy.ask || dead.ask:
 			next = time.Now().Add(pauseMost) // until a place is free
 		case asked:
-			next = time.Now().Add(c.pause(ctx))
+			next, asked = time.Now().Add(c.pause(ctx)), false
 		}
 		timer := time.NewTimer(time.Until(next))
 		select {
