@@ -177,11 +177,12 @@ const claimLock = 7_231_001
 
 // FinishArrivals marks rows as applied.
 func FinishArrivals(ctx context.Context, db bun.IDB, ids []int64, now Time) error {
-	if len(ids) == 0 {
-		return nil
+	for chunk := range slices.Chunk(ids, finishMost) {
+		if _, err := rawExec(ctx, db, `UPDATE arrivals SET state = 'applied', lease_until = 0, reason = '', applied_at = ? WHERE id IN `+idPlaces(len(chunk)), padded([]any{int64(now)}, chunk)...); err != nil {
+			return err
+		}
 	}
-	_, err := db.NewRaw(`UPDATE arrivals SET state = 'applied', lease_until = 0, reason = '', applied_at = ? WHERE id IN (?)`, now, bun.List(ids)).Exec(ctx)
-	return err
+	return nil
 }
 
 // PostponeArrival records a failed try and the moment of the next.

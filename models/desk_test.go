@@ -258,3 +258,50 @@ func TestDeskSetsAside(t *testing.T) {
 		}
 	})
 }
+
+// What is stored at once with a new dispatch is what the lists would be brought in line
+// with afterwards.
+func TestANewDispatchIsOnTheLists(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		marks := func(id iri.IRI) []string {
+			var out []string
+			must(t, s.R.NewRaw(`SELECT actor || ' ' || role || ' ' || precedence_rank || ' ' || distributed_at || ' ' || unread || ' ' || waiting || ' ' || registered || ' ' || stuck
+				FROM addressees WHERE dispatch = ? ORDER BY actor`, id).Scan(t.Context(), &out))
+			return out
+		}
+		for n, change := range []func(*models.Dispatch){
+			func(*models.Dispatch) {},
+			func(d *models.Dispatch) { d.PrecedenceRank, d.DistributedAt = 3, noon+5 },
+			func(d *models.Dispatch) { d.Origin = models.OriginArchive },
+			func(d *models.Dispatch) { d.State = models.DispatchWithdrawn },
+			func(d *models.Dispatch) { d.Document = nil },
+		} {
+			var want, got []string
+			for i, together := range []bool{false, true} {
+				id := iri.IRI(fmt.Sprintf("https://embassy.example/d/%d-%d", n, i))
+				d := &models.Dispatch{IRI: id, Version: 1, Origin: models.OriginReceived, Author: deskPeer, AuthorHost: "embassy.example", PrecedenceRank: 1, Activity: id + "/a",
+					Document: []byte("{}"), State: models.DispatchInForce, PublishedAt: noon, DistributedAt: noon, CreatedAt: noon}
+				change(d)
+				to := []models.Addressee{{Dispatch: id, Actor: deskOffice, Host: "ministry.example", Role: models.RoleAction, Local: true},
+					{Dispatch: id, Actor: deskReader, Host: "ministry.example", Role: models.RoleInfo, Local: true}, {Dispatch: id, Actor: deskPeer, Host: "embassy.example", Role: models.RoleInfo}}
+				must(t, s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+					if together {
+						fresh, err := models.InsertNewDispatch(ctx, tx, d, to)
+						if err == nil && (!fresh || !d.Latest) {
+							t.Errorf("%s: fresh %v, latest %v", id, fresh, d.Latest)
+						}
+						return err
+					}
+					if _, err := models.InsertDispatch(ctx, tx, d); err != nil {
+						return err
+					}
+					return models.InsertAddressees(ctx, tx, to)
+				}))
+				want, got = got, marks(id)
+			}
+			if len(got) != 3 || !slices.Equal(got, want) {
+				t.Errorf("case %d: at once %q, in line %q", n, got, want)
+			}
+		}
+	})
+}

@@ -105,6 +105,37 @@ func InsertDispatch(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 			return false, err
 		}
 	}
+	fresh, err := insertVersion(ctx, tx, d)
+	if err != nil || !fresh || !d.Latest || have == 0 {
+		return fresh, err
+	}
+	return true, refreshDesk(ctx, tx, d.IRI)
+}
+
+// InsertNewDispatch is InsertDispatch, with the addressees, for a dispatch of which the
+// caller has seen in the same transaction that nothing is here: nobody has read it. It
+// writes at once what refreshDesk would.
+func InsertNewDispatch(ctx context.Context, tx bun.Tx, d *Dispatch, to []Addressee) (bool, error) {
+	d.Latest = true
+	fresh, err := insertVersion(ctx, tx, d)
+	if err != nil || !fresh || len(to) == 0 {
+		return fresh, err
+	}
+	open := d.Origin != OriginArchive && d.State == DispatchInForce
+	args := make([]any, 0, len(to)*9)
+	for _, r := range to {
+		args = append(args, string(r.Dispatch), string(r.Actor), string(r.Host), r.Role, r.Local)
+		if r.Local {
+			args = append(args, d.PrecedenceRank, int64(d.DistributedAt), open, open)
+		} else {
+			args = append(args, 0, 0, false, false)
+		}
+	}
+	_, err = rawExec(ctx, tx, `INSERT INTO addressees (dispatch, actor, host, role, local, precedence_rank, distributed_at, unread, waiting) VALUES `+places(len(to), 9), args...)
+	return true, err
+}
+
+func insertVersion(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 	n, err := rawExec(ctx, tx, `INSERT INTO dispatches (iri, version, latest, origin, author, author_host, community, reference, kind, subject,
 		precedence, precedence_rank, marking, marking_rank, language, context, activity, document, digest, signatory, change_note, state,
 		published_at, distributed_at, updated_at, withdrawn_at, superseded_by, due_at, excerpt, created_at) VALUES `+places(1, dispatchColumns)+
@@ -112,18 +143,10 @@ func InsertDispatch(ctx context.Context, tx bun.Tx, d *Dispatch) (bool, error) {
 		string(d.IRI), d.Version, d.Latest, d.Origin, string(d.Author), string(d.AuthorHost), string(d.Community), d.Reference, d.Kind, d.Subject,
 		d.Precedence, d.PrecedenceRank, d.Marking, d.MarkingRank, d.Language, string(d.Context), string(d.Activity), d.Document, d.Digest, string(d.Signatory), d.ChangeNote, d.State,
 		int64(d.PublishedAt), int64(d.DistributedAt), int64(d.UpdatedAt), int64(d.WithdrawnAt), string(d.SupersededBy), int64(d.DueAt), clip(d.Excerpt, excerptMost), int64(d.CreatedAt))
-	if err != nil || n == 0 || !d.Latest {
+	if err != nil || n == 0 || !d.Latest || d.Document == nil {
 		return n == 1, err
 	}
-	if d.Document != nil {
-		if err := queueSearch(ctx, tx, SearchDispatch, d.IRI); err != nil {
-			return false, err
-		}
-	}
-	if have == 0 {
-		return true, nil
-	}
-	return true, refreshDesk(ctx, tx, d.IRI)
+	return true, queueSearch(ctx, tx, SearchDispatch, d.IRI)
 }
 
 // InsertAddressees adds those that are not there yet.

@@ -26,6 +26,8 @@ type Arrival struct {
 	// Local says that an actor of ours did this: the same road, without a hop.
 	Local bool
 	Now   time.Time
+	// Ahead is what Worker.Ahead found out.
+	Ahead any
 }
 
 // Handler applies one arrival inside the transaction that marks it as applied. It

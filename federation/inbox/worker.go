@@ -32,6 +32,9 @@ const (
 	restUntil = 10 * time.Second
 	// triesMost is how often an arrival is tried before it is set aside.
 	triesMost = 10
+	// aheadLeast is how many arrivals of a claim are prepared before the first
+	// transaction, so that it does not end for want of them.
+	aheadLeast = 16
 	// fetchesMost bounds the actors that one arrival may have fetched.
 	fetchesMost = 4
 )
@@ -49,6 +52,9 @@ type Worker struct {
 	Applied func()
 	// Busy tells whether a burst of arrivals comes in; nil: never.
 	Busy func() bool
+	// Ahead does for an arrival that may be applied what needs no database; it runs
+	// beside the transaction that applies those before. nil: nothing.
+	Ahead func(*Arrival) any
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 }
@@ -56,7 +62,8 @@ type Worker struct {
 type job struct {
 	*Arrival
 	fetches int
-	err     error
+	unfit   error // why its handler is not asked
+	err     error // what became of it in the last transaction
 }
 
 // Step claims one batch and applies it. It returns how many arrivals it moved.
@@ -66,17 +73,36 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
-	jobs := make([]*job, 0, len(rows))
-	for _, row := range rows {
-		jobs = append(jobs, w.prepare(ctx, row))
-	}
-	for start := 0; start < len(jobs); {
-		began := time.Now()
-		n, err := w.apply(ctx, jobs[start:])
-		if err != nil {
-			return start, fmt.Errorf("apply arrivals: %w", err)
+	ready := make(chan *job, len(rows))
+	working, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		for range ready { // nothing is prepared beyond the end of a step
 		}
-		start += n
+	}()
+	go func() {
+		defer close(ready)
+		for _, row := range rows {
+			if working.Err() == nil {
+				ready <- w.prepare(working, row)
+			}
+		}
+	}()
+	var jobs []*job
+	for moved := 0; moved < len(rows); {
+		for len(jobs) < min(aheadLeast, len(rows)-moved) || len(ready) > 0 {
+			j, ok := <-ready
+			if !ok {
+				return moved, fmt.Errorf("prepare arrivals: %w", context.Cause(ctx))
+			}
+			jobs = append(jobs, j)
+		}
+		began := time.Now()
+		n, err := w.apply(ctx, jobs)
+		if err != nil {
+			return moved, fmt.Errorf("apply arrivals: %w", err)
+		}
+		jobs, moved = jobs[n:], moved+n
 		w.rest(ctx, time.Since(began), rows)
 	}
 	if w.Applied != nil {
@@ -103,12 +129,20 @@ func (w *Worker) busy() bool { return w.Busy != nil && w.Busy() }
 
 // prepare does outside the transaction what needs no database: reading the bytes, and
 // verifying what could not be verified at the door.
-func (w *Worker) prepare(ctx context.Context, row *models.Arrival) *job {
-	j := &job{Arrival: &Arrival{Row: row, Local: row.Request == "local", Now: w.Now()}}
-	j.Activity, j.err = vocab.ParseActivity(row.Body, w.Rules)
-	if j.err == nil && !j.Local && !row.Proven {
-		j.err = w.verify(ctx, row, j.Activity)
-		row.Proven = j.err == nil && j.Activity.HasProof
+func (w *Worker) prepare(ctx context.Context, row *models.Arrival) (j *job) {
+	j = &job{Arrival: &Arrival{Row: row, Local: row.Request == "local", Now: w.Now()}}
+	defer func() {
+		if p := recover(); p != nil {
+			j.unfit = fmt.Errorf("reading %s %s panicked: %v", row.Type, row.ObjectType, p)
+		}
+	}()
+	j.Activity, j.unfit = vocab.ParseActivity(row.Body, w.Rules)
+	if j.unfit == nil && !j.Local && !row.Proven {
+		j.unfit = w.verify(ctx, row, j.Activity)
+		row.Proven = j.unfit == nil && j.Activity.HasProof
+	}
+	if j.unfit == nil && w.Ahead != nil {
+		j.Ahead = w.Ahead(j.Arrival)
 	}
 	return j
 }
@@ -130,13 +164,38 @@ func (w *Worker) verify(ctx context.Context, row *models.Arrival, a *vocab.Activ
 	return nil
 }
 
-// apply runs as many jobs as fit into one transaction, each in a savepoint of its own
-// so that a failing one takes no other with it. It returns how many it has settled.
+// errApart ends a transaction in which a handler failed: what it did cannot be told from
+// what the others did.
+var errApart = errors.New("a handler failed")
+
+// apply runs as many jobs as fit into one transaction, so that a failing one takes no
+// other with it: if one fails, they are run again, each in a savepoint of its own. It
+// returns how many it has settled.
 func (w *Worker) apply(ctx context.Context, jobs []*job) (int, error) {
-	settled := 0
-	var again []*job
-	err := w.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		settled, again = 0, nil
+	settled, err := w.commit(ctx, jobs, false)
+	if errors.Is(err, errApart) {
+		settled, err = w.commit(ctx, jobs, true)
+	}
+	if err != nil {
+		return 0, err
+	}
+	w.fault("committed")
+	for _, j := range jobs[:settled] {
+		var need *NeedActor
+		if errors.As(j.err, &need) && j.fetches < fetchesMost {
+			if err := w.fetch(ctx, j, need); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return settled, nil
+}
+
+// commit runs jobs in one transaction, with apart each in a savepoint, and without at the
+// risk of errApart.
+func (w *Worker) commit(ctx context.Context, jobs []*job, apart bool) (settled int, err error) {
+	err = w.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		settled = 0
 		began := time.Now()
 		most := applyFor
 		if w.busy() {
@@ -148,15 +207,20 @@ func (w *Worker) apply(ctx context.Context, jobs []*job) (int, error) {
 				break
 			}
 			settled++
-			if j.err == nil {
+			switch j.err = j.unfit; {
+			case j.err != nil:
+			case apart:
 				j.err = tx.RunInTx(ctx, nil, func(ctx context.Context, sp bun.Tx) error { return w.run(ctx, sp, j.Arrival) })
+			default:
+				if j.err = w.run(ctx, tx, j.Arrival); j.err != nil {
+					return errApart
+				}
 			}
 			var need *NeedActor
 			switch {
 			case j.err == nil:
 				done = append(done, j.Row.ID)
 			case errors.As(j.err, &need) && j.fetches < fetchesMost:
-				again = append(again, j)
 			default:
 				if err := w.fail(ctx, tx, j); err != nil {
 					return err
@@ -166,16 +230,7 @@ func (w *Worker) apply(ctx context.Context, jobs []*job) (int, error) {
 		w.fault("applied")
 		return models.FinishArrivals(ctx, tx, done, models.At(w.Now()))
 	})
-	if err != nil {
-		return 0, err
-	}
-	w.fault("committed")
-	for _, j := range again {
-		if err := w.fetch(ctx, j); err != nil {
-			return 0, err
-		}
-	}
-	return settled, nil
+	return settled, err
 }
 
 func (w *Worker) run(ctx context.Context, tx bun.Tx, a *Arrival) (err error) {
@@ -192,20 +247,16 @@ func (w *Worker) run(ctx context.Context, tx bun.Tx, a *Arrival) (err error) {
 }
 
 // fetch gets what a handler needs, outside any transaction, and runs the job again.
-func (w *Worker) fetch(ctx context.Context, j *job) error {
-	var need *NeedActor
-	errors.As(j.err, &need)
+func (w *Worker) fetch(ctx context.Context, j *job, need *NeedActor) error {
 	j.fetches++
 	if need.Document != nil {
 		return w.learn(ctx, j, need.Document)
 	}
 	if _, err := w.Verify.Actors.Get(ctx, need.ID); err != nil {
-		j.err = fmt.Errorf("fetch %s: %w", need.ID, err)
+		j.unfit = fmt.Errorf("fetch %s: %w", need.ID, err)
 		if r := problem.Of(err); r.Status != http.StatusServiceUnavailable {
-			j.err = &policy.Refusal{Code: "unknown-actor", Detail: j.err.Error()}
+			j.unfit = &policy.Refusal{Code: "unknown-actor", Detail: j.unfit.Error()}
 		}
-	} else {
-		j.err = nil
 	}
 	_, err := w.apply(ctx, []*job{j})
 	return err

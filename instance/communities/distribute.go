@@ -49,7 +49,7 @@ func (s *Communities) post(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c *
 	if !policy.Admits(c.Posting, m.Role) {
 		return &policy.Refusal{Code: "may-not-post", Status: 403, Detail: fmt.Sprintf("%s is %s of %s; posting is for %s", act.Actor, m.Role, c.Name, c.Posting)}
 	}
-	r, err := s.Dispatches.Read(act.Object)
+	r, err := s.Dispatches.ReadArrival(a)
 	if err != nil {
 		return err
 	}

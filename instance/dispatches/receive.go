@@ -28,6 +28,41 @@ type Received struct {
 	Rank       int64
 	Precedence string
 	Level      config.PrecedenceLevel
+
+	excerpt string
+}
+
+// Excerpt returns its first words.
+func (r *Received) Excerpt() string {
+	if r.excerpt == "" {
+		r.excerpt = Excerpt(r.Wire.Content)
+	}
+	return r.excerpt
+}
+
+// ahead is what was read of an arrival's object before its transaction.
+type ahead struct {
+	object   *vocab.Node
+	received *Received
+	err      error
+}
+
+// ReadAhead does outside the transaction, for an arrival of a dispatch, what needs no
+// database (inbox.Worker.Ahead).
+func (s *Dispatches) ReadAhead(a *inbox.Arrival) any {
+	r, err := s.Read(a.Activity.Object)
+	if err == nil {
+		r.Excerpt()
+	}
+	return &ahead{a.Activity.Object, r, err}
+}
+
+// ReadArrival is Read of the arrival's own object.
+func (s *Dispatches) ReadArrival(a *inbox.Arrival) (*Received, error) {
+	if h, ok := a.Ahead.(*ahead); ok && h.object == a.Activity.Object {
+		return h.received, h.err
+	}
+	return s.Read(a.Activity.Object)
 }
 
 // Read reads and checks an Article whose proofs are verified: addressing, markings,
@@ -75,11 +110,12 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 	d := &models.Dispatch{IRI: w.ID, Version: w.Version, Latest: true, Origin: models.OriginReceived, Author: w.AttributedTo, AuthorHost: w.AttributedTo.Host(), Community: community,
 		Reference: w.ReferenceNumber, Kind: w.DispatchType, Subject: w.Name, Precedence: r.Precedence, PrecedenceRank: int64(r.Level.Rank), Marking: r.Marking, MarkingRank: r.Rank,
 		Language: w.AuthenticLanguage, Context: w.Context, Activity: activity, Document: r.Document, Digest: r.Digest, Signatory: w.Signatory, ChangeNote: w.ChangeNote,
-		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), Excerpt: Excerpt(w.Content), CreatedAt: a.Row.ReceivedAt}
+		State: models.DispatchInForce, PublishedAt: models.At(w.Published), DistributedAt: distributed, UpdatedAt: models.At(w.Updated), Excerpt: r.Excerpt(), CreatedAt: a.Row.ReceivedAt}
 	if r.Level.AcknowledgeWithin > 0 {
 		d.DueAt = now.Add(r.Level.AcknowledgeWithin)
 	}
-	if err := s.standing(ctx, tx, a, w); err != nil {
+	stands, err := s.standing(ctx, tx, a, w)
+	if err != nil {
 		return false, err
 	}
 	if w.Version > 1 {
@@ -87,7 +123,15 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 			return false, err
 		}
 	}
-	fresh, err := models.InsertDispatch(ctx, tx, d)
+	to := s.addressees(w)
+	var fresh bool
+	if stands {
+		if fresh, err = models.InsertDispatch(ctx, tx, d); err == nil && fresh {
+			err = models.InsertAddressees(ctx, tx, to)
+		}
+	} else {
+		fresh, err = models.InsertNewDispatch(ctx, tx, d, to)
+	}
 	if err != nil {
 		return false, fmt.Errorf("keep %s: %w", w.ID, err)
 	}
@@ -140,24 +184,24 @@ func (s *Dispatches) precedes(ctx context.Context, tx bun.Tx, d *models.Dispatch
 var ErrWithdrawn = errors.New("the dispatch was withdrawn before it came")
 
 // standing looks for what stands in the place of the dispatch, whatever its version:
-// one of another author, or a tombstone. One that was laid before anything came counts only if the author laid it.
-func (s *Dispatches) standing(ctx context.Context, tx bun.Tx, a *inbox.Arrival, w *vocab.Dispatch) error {
+// one of another author, or a tombstone, and tells whether anything does. One that was laid before anything came counts only if the author laid it.
+func (s *Dispatches) standing(ctx context.Context, tx bun.Tx, a *inbox.Arrival, w *vocab.Dispatch) (bool, error) {
 	have, err := models.DispatchByIRI(ctx, tx, w.ID)
 	gone := err == nil && have.State == models.DispatchWithdrawn
 	switch {
 	case models.NotFound(err):
-		return nil
+		return false, nil
 	case err != nil:
-		return err
+		return false, err
 	case have.Author == w.AttributedTo && !gone:
-		return nil
+		return true, nil
 	case have.Author == w.AttributedTo:
-		return errors.Join(models.EraseArrivalBody(ctx, tx, a.Row.ID), ErrWithdrawn)
+		return true, errors.Join(models.EraseArrivalBody(ctx, tx, a.Row.ID), ErrWithdrawn)
 	case gone && have.Digest == "":
 		s.Log.Warn("a withdrawal by another than the author is void", "dispatch", w.ID, "by", have.Author, "author", w.AttributedTo)
-		return models.LiftTombstone(ctx, tx, w.ID)
+		return true, models.LiftTombstone(ctx, tx, w.ID)
 	}
-	return &policy.Refusal{Code: "foreign-owner", Detail: fmt.Sprintf("%s is not the author of %s", w.AttributedTo, w.ID)}
+	return true, &policy.Refusal{Code: "foreign-owner", Detail: fmt.Sprintf("%s is not the author of %s", w.AttributedTo, w.ID)}
 }
 
 // follows holds a correction to the version before it: same author and id, the digest
@@ -187,7 +231,8 @@ func (s *Dispatches) follows(ctx context.Context, tx bun.Tx, r *Received) error 
 	return nil
 }
 
-func (s *Dispatches) keepParts(ctx context.Context, tx bun.Tx, w *vocab.Dispatch) error {
+// addressees are those whom it names, each once.
+func (s *Dispatches) addressees(w *vocab.Dispatch) []models.Addressee {
 	var to []models.Addressee
 	add := func(id iri.IRI, role string) {
 		if !slices.ContainsFunc(to, func(a models.Addressee) bool { return a.Actor == id }) && id != w.Audience+"/followers" {
@@ -209,9 +254,10 @@ func (s *Dispatches) keepParts(ctx context.Context, tx bun.Tx, w *vocab.Dispatch
 	for _, id := range w.Cc {
 		add(id, models.RoleInfo)
 	}
-	if err := models.InsertAddressees(ctx, tx, to); err != nil {
-		return err
-	}
+	return to
+}
+
+func (s *Dispatches) keepParts(ctx context.Context, tx bun.Tx, w *vocab.Dispatch) error {
 	var refs []models.DispatchReference
 	for i, target := range w.References {
 		if i >= maxReferences {
@@ -249,7 +295,7 @@ func (s *Dispatches) keepParts(ctx context.Context, tx bun.Tx, w *vocab.Dispatch
 // ReceiveDirect applies Create or Update of a dispatch at the inbox of one of our
 // offices or persons.
 func (s *Dispatches) ReceiveDirect(ctx context.Context, tx bun.Tx, a *inbox.Arrival, owner iri.IRI) error {
-	r, err := s.Read(a.Activity.Object)
+	r, err := s.ReadArrival(a)
 	if err != nil {
 		return err
 	}

@@ -174,14 +174,16 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 		Reference: reference, Kind: c.Kind, Subject: c.Subject, Precedence: c.Precedence, PrecedenceRank: int64(p.precedence), Marking: c.Marking, MarkingRank: p.marking,
 		Language: c.Language, Context: wire.Context, Activity: p.act, Document: document, Digest: digest, Signatory: person, ChangeNote: c.ChangeNote,
 		State: models.DispatchInForce, PublishedAt: models.At(wire.Published), DistributedAt: models.At(wire.Published), UpdatedAt: models.At(wire.Updated), Excerpt: Excerpt(p.text), CreatedAt: models.At(now)}
-	if _, err := models.InsertDispatch(ctx, tx, d); err != nil {
-		return nil, fmt.Errorf("keep the dispatch: %w", err)
-	}
 	for i := range p.addressees {
 		p.addressees[i].Dispatch = p.id
 	}
-	if err := models.InsertAddressees(ctx, tx, p.addressees); err != nil {
-		return nil, err
+	if d.Version == 1 {
+		_, err = models.InsertNewDispatch(ctx, tx, d, p.addressees)
+	} else if _, err = models.InsertDispatch(ctx, tx, d); err == nil {
+		err = models.InsertAddressees(ctx, tx, p.addressees)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the dispatch: %w", err)
 	}
 	for i := range p.uses {
 		p.uses[i].Dispatch, p.uses[i].Version = p.id, d.Version

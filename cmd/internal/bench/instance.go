@@ -233,7 +233,7 @@ func (i *instance) indexed(ctx context.Context, _ struct{}) (any, error) {
 }
 
 func (i *instance) until(ctx context.Context, pending string) error {
-	for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); time.Sleep(4 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		waits := false
 		if err := i.node.Store.R.NewRaw(pending).Scan(ctx, &waits); err != nil || !waits {
 			return err

@@ -276,7 +276,7 @@ func (n *Node) build(o Outside) error {
 	n.Box = &inbox.Box{Store: n.Store, Verify: verify, Rules: n.Rules, Own: n.Own, MaxBody: int64(f.MaxBody), Log: n.Log, Now: n.Now,
 		Limits:  inbox.NewLimits(f.RatePerOrigin.PerSecond, f.RatePerOrigin.Burst, f.RatePerKey.PerSecond, f.RatePerKey.Burst, f.FirstContactPerHour),
 		Arrived: n.wakeWorker, Answered: n.answered}
-	n.Worker = &inbox.Worker{Store: n.Store, Verify: verify, Rules: n.Rules, Own: n.Own, Log: n.Log, Now: n.Now, Applied: n.Courier.Wake, Busy: n.Box.Busy, Fault: o.Fault}
+	n.Worker = &inbox.Worker{Store: n.Store, Verify: verify, Rules: n.Rules, Own: n.Own, Log: n.Log, Now: n.Now, Applied: n.Courier.Wake, Busy: n.Box.Busy, Ahead: n.ahead, Fault: o.Fault}
 	out := &outbox.Outbox{Keys: n.Keyring, Own: n.Own, Rules: n.Rules, Now: n.Now, Rand: o.Rand}
 	n.Accounts = &accounts.Accounts{Store: n.Store, Keys: n.Keyring, Own: n.Own, Now: n.Now}
 	n.Serve = &serve.Server{Store: n.Store, Keys: n.Keyring, Verify: verify, Box: n.Box, Own: n.Own, Rules: n.Rules, Guard: n.Guard, Now: n.Now, Log: n.Log, Version: Version(), Files: n.Files}

@@ -93,6 +93,14 @@ func (n *Node) dispatch(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error 
 		func(owner iri.IRI) error { return n.Dispatches.ReceiveDirect(ctx, tx, a, owner) })
 }
 
+// ahead is done for an arrival before its transaction, beside the one that runs.
+func (n *Node) ahead(a *inbox.Arrival) any {
+	if k := a.Activity.Type; (k == "Create" || k == "Update") && a.Row.ObjectType == "Article" && a.Activity.Object != nil {
+		return n.Dispatches.ReadAhead(a)
+	}
+	return nil
+}
+
 func (n *Node) deletion(ctx context.Context, tx bun.Tx, a *inbox.Arrival) error {
 	if a.Activity.ObjectID == a.Activity.Actor && !a.Local {
 		return n.Communities.Depart(ctx, tx, a.Activity.Actor)
