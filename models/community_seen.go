@@ -61,13 +61,16 @@ type SeenCommunity struct {
 	EndsAt   Time
 	Members  int64 // in force, of whom Guests; 0 for one that runs elsewhere
 	Guests   int64
-	Shared   int64 // dispatches in force, at most SharedMost
+	Shared   int64 // dispatches in force, at most SharedMost+1
 	Waiting  int64 // invitations that are open, for who organises it
 	Organise string
 }
 
 // SharedMost is the highest count of shared dispatches: beyond it there are many.
-const SharedMost = 999
+const SharedMost = 99
+
+// Many tells whether more than SharedMost are shared.
+func (c SeenCommunity) Many() bool { return c.Shared > SharedMost }
 
 // CommunitiesSeen lists the communities that the person or an office of hers is or was
 // in, and those that she organises, by id. cond is the condition of models/audience on
@@ -76,7 +79,7 @@ func CommunitiesSeen(ctx context.Context, db bun.IDB, person iri.IRI, cond strin
 	mine := `FROM members AS m WHERE m.community = c.iri AND m.state <> 'reserved' AND m.actor IN (` + hers + `) ORDER BY CASE WHEN m.state = 'active' THEN 0 ELSE 1 END, CASE m.role WHEN 'organiser' THEN 0 WHEN 'member' THEN 1 ELSE 2 END, m.actor LIMIT 1`
 	query := `SELECT c.iri, c.name, c.kind, c.local, c.ceiling, ` + runs + `, COALESCE((SELECT m.role ` + mine + `), ''), COALESCE((SELECT m.state ` + mine + `), ''), COALESCE((SELECT m.ends_at ` + mine + `), 0),
 		(SELECT COUNT(*) FROM members AS m WHERE m.community = c.iri AND c.local AND m.state = 'active'), (SELECT COUNT(*) FROM members AS m WHERE m.community = c.iri AND c.local AND m.state = 'active' AND m.role = 'guest'),
-		(SELECT COUNT(*) FROM (SELECT 1 AS one FROM dispatches AS d WHERE d.community = c.iri AND d.community <> '' AND d.latest AND d.state = 'in force' AND (` + cond + `) LIMIT ` + fmt.Sprint(SharedMost) + `) AS n),
+		(SELECT COUNT(*) FROM (SELECT 1 AS one FROM dispatches AS d WHERE d.community = c.iri AND d.community <> '' AND d.latest AND d.state = 'in force' AND (` + cond + `) LIMIT ` + fmt.Sprint(SharedMost+1) + `) AS n),
 		(SELECT COUNT(*) FROM invitations AS i WHERE i.community = c.iri AND c.local AND NOT i.incoming AND i.state IN ('open', 'accepted') AND i.expires_at > ?), COALESCE(a.name, '')
 		FROM communities AS c LEFT JOIN actors AS a ON a.iri = c.organiser
 		WHERE c.iri > ? AND (` + runs + ` OR c.iri IN (SELECT m.community FROM members AS m WHERE m.state <> 'reserved' AND m.actor IN (` + hers + `))) ORDER BY c.iri LIMIT ?`

@@ -162,7 +162,8 @@ type DeskRow struct {
 	// By is who of the office did the last of these.
 	By          string
 	Attachments int64
-	// First names the first addressee; of Addressees, Have have it and Stuck do not.
+	// First names the first addressee; of Addressees, Have have it and Stuck do not. They
+	// are read for FolderSent and FolderAside alone.
 	First      string
 	Addressees int64
 	Have       int64

@@ -12,20 +12,29 @@ import (
 	"valise/models/iri"
 )
 
-// deskRow is what is read of each row of a page. Its one argument is the holder.
-const deskRow = `SELECT d.iri, d.version, d.origin, d.author, COALESCE(NULLIF(a.name, ''), o.name, ''), d.community, COALESCE(c.name, ''), d.reference, d.kind, d.subject, d.precedence, d.precedence_rank,
+// deskRow is what is read of each row of a page; whom it was sent to and who of them has
+// it only where the folder shows that. Its one argument is the holder.
+func deskRow(sent bool) string {
+	to := `'', 0, 0, 0`
+	if sent {
+		to = deskTo
+	}
+	return `SELECT d.iri, d.version, d.origin, d.author, COALESCE(NULLIF(a.name, ''), o.name, ''), d.community, COALESCE(c.name, ''), d.reference, d.kind, d.subject, d.precedence, d.precedence_rank,
 	d.marking, d.marking_rank, d.language, d.state, d.published_at, d.distributed_at, d.due_at, d.excerpt, p.role, p.unread, p.waiting,
 	COALESCE(r.read_at, 0), COALESCE(r.registered_at, 0), COALESCE(r.number, ''), COALESCE(r.taken_at, 0), COALESCE(w.name, ''),
-	(SELECT COUNT(*) FROM attachments AS f WHERE f.dispatch = d.iri),
-	COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM addressees AS x LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor WHERE x.dispatch = d.iri ORDER BY x.role, x.actor LIMIT 1), ''),
-	(SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri),
-	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND ` + held + `) ELSE 0 END,
-	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND x.stuck AND NOT ` + held + `) ELSE 0 END,
-	p.k1, p.k2
+	(SELECT COUNT(*) FROM attachments AS f WHERE f.dispatch = d.iri), ` + to + `, p.k1, p.k2
 	FROM page AS p JOIN dispatches AS d ON d.id = p.id LEFT JOIN actors AS a ON a.iri = d.author LEFT JOIN peer_offices AS o ON o.iri = d.author LEFT JOIN communities AS c ON c.iri = d.community
 	LEFT JOIN registrations AS r ON r.dispatch = d.iri AND r.office = ?
 	LEFT JOIN actors AS w ON w.iri = CASE WHEN r.taken_at > 0 THEN r.taken_by WHEN r.registered_at > 0 THEN r.registered_by ELSE r.read_by END
 	ORDER BY p.k1 DESC, p.k2 DESC, p.k3 DESC`
+}
+
+// deskTo is the first addressee of a dispatch d, how many it has, how many of them have
+// it and how many are late or refused it.
+const deskTo = `COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM addressees AS x LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor WHERE x.dispatch = d.iri ORDER BY x.role, x.actor LIMIT 1), ''),
+	(SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri),
+	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND ` + held + `) ELSE 0 END,
+	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND x.stuck AND NOT ` + held + `) ELSE 0 END`
 
 // DeskPage returns one page of a folder: precedence first, then the time of
 // distribution, newest first. It takes two statements, whatever the number of rows.
@@ -44,7 +53,7 @@ func DeskPage(ctx context.Context, db bun.IDB, q DeskQuery) ([]*DeskRow, error) 
 	}
 	args = append(append(append(args, p.args...), more...), q.Limit, q.Holder)
 	query := fmt.Sprintf(`WITH page AS (SELECT d.id AS id, %[1]s AS role, %[2]s AS unread, %[3]s AS waiting, %[4]s AS k1, %[5]s AS k2, %[6]s AS k3
-		FROM %[7]s WHERE %[8]s AND %[9]s ORDER BY %[4]s DESC, %[5]s DESC, %[6]s DESC LIMIT ?) `, p.role, p.unread, p.waiting, p.precedence, p.at, p.dispatch, p.from, p.where, narrow) + deskRow
+		FROM %[7]s WHERE %[8]s AND %[9]s ORDER BY %[4]s DESC, %[5]s DESC, %[6]s DESC LIMIT ?) `, p.role, p.unread, p.waiting, p.precedence, p.at, p.dispatch, p.from, p.where, narrow) + deskRow(q.Folder == FolderSent || q.Folder == FolderAside)
 	rows, err := bound(ctx, db, query, args...)
 	if err != nil {
 		return nil, err

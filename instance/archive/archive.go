@@ -25,6 +25,7 @@ type Archive struct {
 	Own   iri.Host
 	Now   func() time.Time
 
+	volumes   models.UntilWritten[volumesOf, []*models.ArchiveVolumeCount]
 	importing sync.Mutex // one file at a time: more would only wait for each other
 }
 

@@ -80,12 +80,23 @@ func (a *Archive) List(ctx context.Context, r audience.Reader, f Filter, after C
 // Volumes lists the volumes that hold something which the reader may see, by name,
 // after a name.
 func (a *Archive) Volumes(ctx context.Context, r audience.Reader, office iri.IRI, after string, limit int) ([]*models.ArchiveVolumeCount, error) {
-	cond, args := audience.Where(r, audience.Dispatches, models.At(a.Now()))
-	rows, err := models.ArchiveVolumes(ctx, a.Store.R, cond, args, office, after, page(limit))
-	if err != nil {
-		return nil, fmt.Errorf("list archive volumes: %w", err)
-	}
-	return rows, nil
+	limit = page(limit)
+	return a.volumes.Get(a.Store, volumesOf{r.Actor, office, after, limit}, func() ([]*models.ArchiveVolumeCount, error) {
+		cond, args := audience.Where(r, audience.Dispatches, models.At(a.Now()))
+		rows, err := models.ArchiveVolumes(ctx, a.Store.R, cond, args, office, after, limit)
+		if err != nil {
+			return nil, fmt.Errorf("list archive volumes: %w", err)
+		}
+		return rows, nil
+	})
+}
+
+// volumesOf names a list of volumes: to count what a reader may see of each costs more
+// than the rest of the page.
+type volumesOf struct {
+	reader, office iri.IRI
+	after          string
+	limit          int
 }
 
 // View is a record with its text.

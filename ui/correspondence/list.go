@@ -1,10 +1,10 @@
 package correspondence
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"valise/instance/desk"
@@ -19,26 +19,10 @@ const pageRows = 25
 // filterFields are the fields of the form that narrows a folder.
 var filterFields = []string{"since", "until", "peer", "kind", "precedence", "marking", "lang", "tag", "state", "community"}
 
-// state is what a row says of its handling: a sign, words, and something smaller.
-type state struct {
-	Sign, Class, Text, Small string
-	At                       time.Time
-}
-
-// row is a dispatch in a list.
-type row struct {
-	*models.DeskRow
-	From  string
-	Kind  string
-	State state
-	Time  time.Time
-	Take  string // where it is taken for action, "" where it is not
-}
-
 // group is the rows of one precedence.
 type group struct {
 	Rank int64
-	Rows []row
+	Rows template.HTML
 }
 
 type option struct {
@@ -99,13 +83,15 @@ func (a *area) list(r *page.Request) error {
 	v.Office, v.Person = l.Holder.Name, l.Holder.IRI == r.Person()
 	v.CanDraft = slices.Contains(l.Holder.Acts, models.ActDraft)
 	highest := int64(0)
-	for _, d := range l.Rows {
-		highest = max(highest, d.MarkingRank)
-		if n := len(v.Groups); n == 0 || v.Groups[n-1].Rank != d.Key.Precedence {
-			v.Groups = append(v.Groups, group{Rank: d.Key.Precedence})
+	for rows := l.Rows; len(rows) > 0; {
+		g := group{Rank: rows[0].Key.Precedence}
+		m := r.Markup()
+		for ; len(rows) > 0 && rows[0].Key.Precedence == g.Rank; rows = rows[1:] {
+			highest = max(highest, rows[0].MarkingRank)
+			write(m, r, f.Folder, rows[0])
 		}
-		g := &v.Groups[len(v.Groups)-1]
-		g.Rows = append(g.Rows, a.row(r, f.Folder, d))
+		g.Rows = m.HTML()
+		v.Groups = append(v.Groups, g)
 	}
 	if v.Choices, err = a.choices(r, f); err != nil {
 		return err
@@ -244,73 +230,6 @@ func statesOf(folder string) []string {
 		return []string{models.DeskUnread, models.DeskWithdrawn}
 	}
 	return nil
-}
-
-func (a *area) row(r *page.Request, folder string, d *models.DeskRow) row {
-	out := row{DeskRow: d, From: page.Who(d.AuthorName, d.Author), Kind: kind(r, d.Kind), Time: d.DistributedAt.Time()}
-	if folder == models.FolderSent || folder == models.FolderAside {
-		out.From = d.First
-		if strings.Contains(d.First, "://") { // a name that was never fetched
-			out.From = page.Who("", iri.IRI(d.First))
-		}
-		if d.Addressees > 1 {
-			out.From = r.N("correspondence.list.others", int(d.Addressees-1), "First", out.From)
-		}
-	}
-	if d.Origin == models.OriginArchive {
-		out.Time = d.PublishedAt.Time()
-	}
-	out.State = stateOf(r, folder, d)
-	if d.Waiting && d.Role == models.RoleAction {
-		out.Take = page.DispatchPath(d.IRI) + "/take"
-	}
-	return out
-}
-
-// stateOf says in words what became of a dispatch, for whoever looks at the folder.
-func stateOf(r *page.Request, folder string, d *models.DeskRow) state {
-	word := func(sign, class, key, small string, at models.Time) state {
-		return state{sign, class, r.T("correspondence.state." + key), small, at.Time()}
-	}
-	switch {
-	case d.State == models.DispatchWithdrawn:
-		return word("e-fail", "", "withdrawn", "", 0)
-	case d.State == models.DispatchSuperseded:
-		return word("e-fail", "", "superseded", "", 0)
-	case d.Origin == models.OriginArchive:
-		return word("e-dlvd", "quiet", "archive", "", 0)
-	case folder == models.FolderSent || folder == models.FolderAside:
-		switch {
-		case d.Stuck > 0:
-			return state{Sign: "e-wait", Class: "amber", Text: r.N("correspondence.list.stuck", int(d.Stuck)), Small: r.N("correspondence.list.have", int(d.Addressees), "Have", d.Have)}
-		case d.Addressees > 0 && d.Have == d.Addressees:
-			return state{Sign: "e-dlvd", Text: r.T("correspondence.list.all")}
-		}
-		return state{Sign: "e-sent", Text: r.N("correspondence.list.have", int(d.Addressees), "Have", d.Have)}
-	case folder == models.FolderCommunity:
-		if d.Unread {
-			return word("e-dlvd", "", "unread", "", 0)
-		}
-		return word("e-read", "", "read", "", 0)
-	case d.TakenAt > 0:
-		return word("e-done", "green", "taken", joined(d.By, d.Number), 0)
-	case d.Waiting && d.Role == models.RoleAction && d.DueAt > 0 && d.DueAt <= models.At(r.Now()):
-		return word("e-wait", "red", "overdue", "", d.DueAt)
-	case d.Waiting && d.Role == models.RoleAction && d.DueAt > 0:
-		return word("e-wait", "amber", "due", "", d.DueAt)
-	case d.RegisteredAt > 0:
-		return word("e-regd", "", "registered", joined(d.Number, d.By), 0)
-	case d.ReadAt > 0:
-		return word("e-read", "", "read", d.By, 0)
-	}
-	return word("e-dlvd", "", "unread", "", 0)
-}
-
-func joined(a, b string) string {
-	if a == "" || b == "" {
-		return a + b
-	}
-	return a + " · " + b
 }
 
 // ok answers an act: its script with a word, others with the page.

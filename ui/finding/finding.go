@@ -4,7 +4,6 @@ package finding
 
 import (
 	"embed"
-	"html"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -41,53 +40,88 @@ type view struct {
 	Name             string // of a search to be saved
 	Asked            bool
 	Page             *search.Page
+	Hits             template.HTML
 	Saved            []*models.SavedSearch
 	Ranked, Newest   string // the same question in the other order
 	Next             string
 	SaveWhy          string
 }
 
-// Marked is a text with the places that fit in mark elements.
-func Marked(text string, marks []search.Range) template.HTML {
-	var b strings.Builder
+// marked writes a text with the places that fit in mark elements.
+func marked(m *page.Markup, text string, marks []search.Range) {
 	at := 0
-	for _, m := range marks {
-		if m.Start < at || m.End > len(text) {
+	for _, r := range marks {
+		if r.Start < at || r.End > len(text) {
 			continue
 		}
-		b.WriteString(html.EscapeString(text[at:m.Start]) + "<mark>" + html.EscapeString(text[m.Start:m.End]) + "</mark>")
-		at = m.End
+		m.Text(text[at:r.Start])
+		m.Tag(`<mark>`)
+		m.Text(text[r.Start:r.End])
+		m.Tag(`</mark>`)
+		at = r.End
 	}
-	b.WriteString(html.EscapeString(text[at:]))
-	return template.HTML(b.String())
+	m.Text(text[at:])
 }
 
-type hit struct {
-	search.Hit
-	From     string
-	Subject  template.HTML
-	Extracts []template.HTML
-}
-
-func (v view) Hits() []hit {
-	if v.Page == nil {
-		return nil
+// write writes one hit as a list item.
+func write(m *page.Markup, h *search.Hit) {
+	m.Tag(`<li class="row"><span class="row__dot"></span><p class="row__from"><b><bdi>`)
+	m.Text(page.Who(h.AuthorName, h.Author))
+	m.Tag(`</bdi></b><small><bdi class="ltr">`)
+	m.Text(h.Reference)
+	m.Tag(`</bdi></small></p><div class="row__subj"><a`)
+	switch {
+	case h.Archive:
+		m.Path("href", page.ObjectPath("archive/at", h.ID))
+	case h.Dispatch != "":
+		m.Path("href", page.DispatchPath(h.Dispatch))
+	default:
+		m.Path("href", page.DispatchPath(h.ID))
 	}
-	out := make([]hit, len(v.Page.Hits))
-	for i, h := range v.Page.Hits {
-		out[i] = hit{Hit: h, From: page.Who(h.AuthorName, h.Author), Subject: Marked(h.Subject, h.SubjectMarks)}
-		for _, e := range h.Extracts {
-			text := Marked(e.Text, e.Marks)
-			if e.Before {
-				text = "… " + text
-			}
-			if e.After {
-				text += " …"
-			}
-			out[i].Extracts = append(out[i].Extracts, text)
+	m.Tag(`><bdi>`)
+	marked(m, h.Subject, h.SubjectMarks)
+	m.Tag(`</bdi></a>`)
+	for _, e := range h.Extracts {
+		m.Tag(`<p class="snip" dir="auto">`)
+		if e.Before {
+			m.Tag(`… `)
 		}
+		marked(m, e.Text, e.Marks)
+		if e.After {
+			m.Tag(` …`)
+		}
+		m.Tag(`</p>`)
 	}
-	return out
+	m.Tag(`<small>`)
+	if h.Source == "comment" {
+		m.Words("finding.comment")
+		m.Tag(` · `)
+	}
+	if h.Archive {
+		m.Words("finding.archive")
+		m.Tag(` · `)
+	}
+	m.Text(h.CommunityName)
+	m.Tag(`</small></div><p class="row__mk">`)
+	if h.Archive {
+		m.Text(h.Marking)
+	} else {
+		m.Marking(h.MarkingRank)
+	}
+	m.Tag(`</p><p class="row__st">`)
+	if h.PrecedenceRank != 0 {
+		m.Precedence(h.PrecedenceRank)
+	} else {
+		m.Text(h.Precedence)
+	}
+	m.Tag(`</p><p class="row__time">`)
+	if h.At != 0 {
+		m.Clock(h.At.Time())
+		m.Tag(`<small>`)
+		m.Date(h.At.Time())
+		m.Tag(`</small>`)
+	}
+	m.Tag("</p></li>\n")
 }
 
 func address(text, order, from string) string {
@@ -134,9 +168,12 @@ func (a *area) answer(r *page.Request, v *view, p *page.Page) error {
 		return err
 	}
 	v.Asked, v.Ranked, v.Newest = true, address(v.Text, "", ""), address(v.Text, "newest", "")
-	for _, h := range v.Page.Hits {
-		p.Highest = max(p.Highest, h.MarkingRank)
+	m := r.Markup()
+	for i := range v.Page.Hits {
+		p.Highest = max(p.Highest, v.Page.Hits[i].MarkingRank)
+		write(m, &v.Page.Hits[i])
 	}
+	v.Hits = m.HTML()
 	if v.Page.Next != "" {
 		v.Next = address(v.Text, v.Order, v.Page.Next)
 	}

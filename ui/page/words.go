@@ -208,8 +208,10 @@ func (c *catalogue) find(lang, key string) (string, bool) {
 // say returns a sentence. args are pairs of a name and a value. count chooses the plural
 // form and is {{.Count}} in the sentence.
 func (c *catalogue) say(lang, key string, count any, args []any) (string, error) {
-	if m := c.keys[lang][key]; m != nil && count == nil && !strings.Contains(m.Other, "{{") {
-		return m.Other, nil // most sentences say the same always
+	if m := c.keys[lang][key]; m != nil && count == nil {
+		if text, ok := filled(m.Other, args); ok {
+			return text, nil
+		}
 	}
 	data := map[string]any{}
 	for i := 0; i+1 < len(args); i += 2 {
@@ -229,6 +231,38 @@ func (c *catalogue) say(lang, key string, count any, args []any) (string, error)
 		return "", fmt.Errorf("words %s in %s: %w", key, lang, err)
 	}
 	return text, nil
+}
+
+// filled puts values into the places of a sentence, {{.Name}}. It tells whether that was
+// all that the sentence holds of template language.
+func filled(sentence string, args []any) (string, bool) {
+	before, rest, more := strings.Cut(sentence, "{{")
+	if !more {
+		return sentence, true // most say the same always
+	}
+	var b strings.Builder
+	for more {
+		b.WriteString(before)
+		var place string
+		if place, rest, more = strings.Cut(rest, "}}"); !more || !strings.HasPrefix(place, ".") {
+			return "", false
+		}
+		value, ok := any(nil), false
+		for i := 0; i+1 < len(args) && !ok; i += 2 {
+			value, ok = args[i+1], args[i] == place[1:]
+		}
+		if !ok {
+			return "", false
+		}
+		if markup, is := value.(template.HTML); is {
+			b.WriteString(string(markup))
+		} else {
+			b.WriteString(shown(value))
+		}
+		before, rest, more = strings.Cut(rest, "{{")
+	}
+	b.WriteString(before)
+	return b.String(), true
 }
 
 // T returns the sentence for key in the viewer's language. args are pairs of a name and
@@ -263,15 +297,6 @@ func (r *Request) N(key string, count int, args ...any) string {
 // wordFuncs are the functions of templates that depend on the language. Words are
 // trusted markup in "say" and "sayn": what is put into them is escaped.
 func (c *catalogue) wordFuncs(lang string) template.FuncMap {
-	escape := func(args []any) []any {
-		out := slices.Clone(args)
-		for i := 1; i < len(out); i += 2 {
-			if _, safe := out[i].(template.HTML); !safe {
-				out[i] = template.HTML(html.EscapeString(fmt.Sprint(out[i])))
-			}
-		}
-		return out
-	}
 	return template.FuncMap{
 		"t": func(key string, args ...any) (string, error) { return c.say(lang, key, nil, args) },
 		// word is the sentence for a key that others make up, else what stands in for it.
@@ -285,28 +310,30 @@ func (c *catalogue) wordFuncs(lang string) template.FuncMap {
 			return c.say(lang, key, plain(count), args)
 		},
 		"say": func(key string, args ...any) (template.HTML, error) {
-			text, err := c.say(lang, key, nil, escape(args))
+			text, err := c.say(lang, key, nil, escaped(args))
 			return template.HTML(text), err
 		},
 		"sayn": func(key string, count any, args ...any) (template.HTML, error) {
-			text, err := c.say(lang, key, plain(count), escape(args))
+			text, err := c.say(lang, key, plain(count), escaped(args))
 			return template.HTML(text), err
 		},
-		"num":  func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
-		"date": func(t time.Time) string { return c.date(lang, t) },
-		"when": func(t time.Time) template.HTML {
-			if t.IsZero() {
-				return ""
-			}
-			t = t.UTC()
-			return template.HTML(fmt.Sprintf(`<time datetime="%s"><bdi class="ltr">%s</bdi> %s</time>`, t.Format(time.RFC3339), t.Format("1504Z"), html.EscapeString(c.date(lang, t))))
-		},
-		"clock": func(t time.Time) template.HTML {
-			t = t.UTC()
-			return template.HTML(fmt.Sprintf(`<time datetime="%s"><bdi class="ltr">%s</bdi></time>`, t.Format(time.RFC3339), t.Format("1504Z")))
-		},
-		"size": func(n int64) string { return c.size(lang, n) },
+		"num":   func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
+		"date":  func(t time.Time) string { return c.date(lang, t) },
+		"when":  func(t time.Time) template.HTML { return c.when(lang, t) },
+		"clock": clock,
+		"size":  func(n int64) string { return c.size(lang, n) },
 	}
+}
+
+// escaped makes markup of the values among pairs.
+func escaped(args []any) []any {
+	out := slices.Clone(args)
+	for i := 1; i < len(out); i += 2 {
+		if _, safe := out[i].(template.HTML); !safe {
+			out[i] = template.HTML(html.EscapeString(shown(out[i])))
+		}
+	}
+	return out
 }
 
 // plain makes a count of any whole type one that plural rules take.

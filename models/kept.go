@@ -1,0 +1,45 @@
+package models
+
+import (
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+const (
+	// keptFor is how old an answer may be that another process has changed.
+	keptFor = 2 * time.Second
+	// keptMost is how many answers one UntilWritten keeps.
+	keptMost = 2000
+)
+
+// UntilWritten keeps answers that cost much and are asked for often, until somebody
+// writes to the store. Its zero value is empty.
+type UntilWritten[K comparable, V any] struct {
+	once sync.Once
+	kept *otter.Cache[K, keptAnswer[V]]
+}
+
+// keptAnswer is what was read when the store had been written so often.
+type keptAnswer[V any] struct {
+	written int64
+	value   V
+}
+
+// Get returns the answer for key, which read gives where none is kept. The answer is
+// shared: it must not be changed.
+func (u *UntilWritten[K, V]) Get(s *Store, key K, read func() (V, error)) (V, error) {
+	u.once.Do(func() {
+		u.kept = otter.Must(&otter.Options[K, keptAnswer[V]]{MaximumSize: keptMost, ExpiryCalculator: otter.ExpiryWriting[K, keptAnswer[V]](keptFor)})
+	})
+	written := s.Written()
+	if a, ok := u.kept.GetIfPresent(key); ok && a.written == written {
+		return a.value, nil
+	}
+	v, err := read()
+	if err == nil {
+		u.kept.Set(key, keptAnswer[V]{written, v})
+	}
+	return v, err
+}
