@@ -146,6 +146,27 @@ func Mandates(ctx context.Context, db bun.IDB, office, person iri.IRI, now Time,
 	return rows, err
 }
 
+// officesMost bounds the offices that one person acts for.
+const officesMost = 1000
+
+// MandatedOffices returns the offices that a person holds any mandate for, each once.
+func MandatedOffices(ctx context.Context, db bun.IDB, person iri.IRI, now Time) ([]iri.IRI, error) {
+	rows, err := raw(ctx, db, `SELECT DISTINCT office FROM mandates WHERE person = ? AND revoked_at = 0 AND (ends_at = 0 OR ends_at > ?) ORDER BY office LIMIT ?`, string(person), int64(now), officesMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []iri.IRI
+	for rows.Next() {
+		var office iri.IRI
+		if err := rows.Scan(&office); err != nil {
+			return nil, err
+		}
+		out = append(out, office)
+	}
+	return out, rows.Err()
+}
+
 // NextReference draws the next number of an office and UTC year. Numbers have no
 // gaps since the row is updated in the transaction that uses the number.
 func NextReference(ctx context.Context, tx bun.Tx, office iri.IRI, year int) (int64, error) {

@@ -77,15 +77,11 @@ func where(r Reader, t Table, now models.Time) (string, []any) {
 
 // LocalReader is a person of ours with the offices that she holds mandates for.
 func LocalReader(ctx context.Context, db bun.IDB, person iri.IRI, ceiling int64, now models.Time) (Reader, error) {
-	mandates, err := models.Mandates(ctx, db, "", person, now, 1000)
+	offices, err := models.MandatedOffices(ctx, db, person, now)
 	if err != nil {
 		return Reader{}, err
 	}
-	r := Reader{Actor: person, Host: person.Host(), Local: true, Ceiling: ceiling}
-	for _, m := range mandates {
-		r.Offices = append(r.Offices, m.Office)
-	}
-	return r, nil
+	return Reader{Actor: person, Offices: offices, Host: person.Host(), Local: true, Ceiling: ceiling}, nil
 }
 
 // RemoteReader is another instance's actor, or with actor "" the origin as a whole.
