@@ -150,13 +150,6 @@ func (s *Store) Close() error {
 	return err
 }
 
-// InTx runs fn in one write transaction and commits if it returns nil. A panic rolls
-// back. fn must use tx alone, and must not touch the network.
-func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
-	defer s.written.Add(1)
-	return s.W.RunInTx(ctx, nil, fn)
-}
-
 // IsConflict tells whether err is a violated uniqueness rule.
 func IsConflict(err error) bool {
 	var pe *pgconn.PgError

@@ -2,6 +2,7 @@ package models
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/uptrace/bun"
@@ -114,22 +115,61 @@ type Host struct {
 	LeaseBy        string
 }
 
-// NudgeHosts marks that something is due for these hosts at the given moment. The
-// hosts are taken in sorted order, or PostgreSQL could deadlock. A host in back-off
-// keeps its own time.
+// nudges are the hosts for which a transaction has made something due, and when.
+type (
+	nudges    map[iri.Host]Time
+	nudgesKey struct{}
+)
+
+func (n nudges) add(hosts []iri.Host, at Time) {
+	for _, h := range hosts {
+		if was, ok := n[h]; !ok || at < was {
+			n[h] = at
+		}
+	}
+}
+
+// NudgeHosts marks that something is due for these hosts at the given moment: in
+// Store.InTx when the rest of the transaction is done, elsewhere at once. A host in
+// back-off keeps its own time.
 func NudgeHosts(ctx context.Context, db bun.IDB, hosts []iri.Host, at Time) error {
-	hosts = slices.Clone(hosts)
-	slices.Sort(hosts)
-	hosts = slices.Compact(hosts)
-	for chunk := range slices.Chunk(hosts, 500) {
+	if later, ok := ctx.Value(nudgesKey{}).(nudges); ok {
+		later.add(hosts, at)
+		return nil
+	}
+	n := nudges{}
+	n.add(hosts, at)
+	return n.write(ctx, db)
+}
+
+// write takes the hosts in sorted order, or PostgreSQL could deadlock.
+func (n nudges) write(ctx context.Context, db bun.IDB) error {
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(n)), 500) {
 		args := make([]any, 0, 2*len(chunk))
 		for _, h := range chunk {
-			args = append(args, string(h), int64(at))
+			args = append(args, string(h), int64(n[h]))
 		}
 		_, err := rawExec(ctx, db, `INSERT INTO hosts (host, due_at) VALUES `+places(len(chunk), 2)+` ON CONFLICT (host) DO UPDATE SET
 			due_at = CASE WHEN hosts.back_off_until > EXCLUDED.due_at THEN CASE WHEN hosts.due_at < hosts.back_off_until THEN hosts.due_at ELSE hosts.back_off_until END
 				WHEN hosts.due_at < EXCLUDED.due_at THEN hosts.due_at ELSE EXCLUDED.due_at END`, args...)
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LockHosts takes the rows of these hosts, and of those that are nudged at the end of the
+// transaction, in sorted order, before ReleaseHost and WakeHost take them one by one.
+func LockHosts(ctx context.Context, tx bun.Tx, hosts []iri.Host) error {
+	if !isPG(tx) || len(hosts) == 0 {
+		return nil
+	}
+	if later, ok := ctx.Value(nudgesKey{}).(nudges); ok {
+		hosts = slices.AppendSeq(slices.Clone(hosts), maps.Keys(later))
+	}
+	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(hosts))), 500) {
+		if _, err := tx.NewRaw(`SELECT 1 FROM hosts WHERE host IN (?) ORDER BY host COLLATE "C" FOR UPDATE`, bun.List(chunk)).Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -121,11 +120,10 @@ func (c *Courier) writer(stop chan struct{}) {
 }
 
 // write records outcomes, evidence and notices, and gives leases back, in one
-// transaction. What is lost with it is sent again: the receiver knows the id. Arrivals that
-// are applied meanwhile take hosts in the order in which they came.
+// transaction. What is lost with it is sent again: the receiver knows the id.
 func (c *Courier) write(ctx context.Context, batch []*result) error {
 	c.fault("posted")
-	err := c.Store.InTxAgain(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := c.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var rows []*models.Delivery
 		var evidence []*models.Evidence
 		for _, r := range batch {
@@ -147,8 +145,15 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 		if err := models.InsertEvidence(ctx, tx, evidence...); err != nil {
 			return fmt.Errorf("record evidence: %w", err)
 		}
-		// In sorted order, as releases nudge hosts, or PostgreSQL could deadlock.
-		slices.SortFunc(batch, func(a, b *result) int { return strings.Compare(string(a.host.Host), string(b.host.Host)) })
+		var hosts []iri.Host
+		for _, r := range batch {
+			if r.woken || r.release {
+				hosts = append(hosts, r.host.Host)
+			}
+		}
+		if err := models.LockHosts(ctx, tx, hosts); err != nil {
+			return fmt.Errorf("lock the hosts: %w", err)
+		}
 		for _, r := range batch {
 			if r.woken {
 				if err := models.WakeHost(ctx, tx, r.host.Host, models.At(c.Now())); err != nil {

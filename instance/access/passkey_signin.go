@@ -97,6 +97,7 @@ func (a *Access) Passkey(ctx context.Context, ceremony string, response []byte, 
 	}
 	var proof *Proof
 	err = a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		proof = nil
 		if err := a.answered(ctx, tx, ceremony, asked); err != nil {
 			return err
 		}

@@ -94,6 +94,7 @@ func (a *Access) SetEmail(ctx context.Context, s *models.Session, address string
 // the only place where it is; ok is false where nothing is to be proved any more.
 func (a *Access) AddressLink(ctx context.Context, person iri.IRI) (url string, ok bool, err error) {
 	err = a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		url, ok = "", false
 		p, err := models.PreferencesOf(ctx, tx, person)
 		if err != nil || p.Email == "" || p.EmailAt > 0 {
 			return err

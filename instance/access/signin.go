@@ -146,8 +146,9 @@ func (a *Access) Second(ctx context.Context, next, code string, from Origin) (*P
 		return nil, err
 	}
 	var proof *Proof
-	method := ByTOTP
+	var method string
 	err = a.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		method, proof = ByTOTP, nil
 		ok, err := a.spendTOTP(ctx, tx, p.Person, code)
 		if err == nil && !ok {
 			if ok, err = a.spendRecovery(ctx, tx, p.Person, code); ok {

@@ -191,6 +191,7 @@ func (g *Guests) Enter(ctx context.Context, browser, typed string, from access.O
 	var w asked
 	var seats []models.GuestSeat
 	err := g.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		w, fits, seats = asked{}, false, nil
 		p, err := models.PassByHash(ctx, tx, passCode, hash, g.now())
 		if models.NotFound(err) {
 			return errNoCode

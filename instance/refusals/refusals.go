@@ -9,6 +9,7 @@ import (
 
 	"valise/federation/policy"
 	"valise/federation/remote"
+	"valise/models"
 	"valise/models/files"
 	"valise/models/iri"
 )
@@ -40,6 +41,8 @@ func Of(err error) (r Refusal, ok bool) {
 		return Refusal{"invalid", 422, err.Error()}, true
 	case errors.Is(err, files.ErrTooLarge), errors.Is(err, files.ErrDigest):
 		return Refusal{"invalid", 422, err.Error()}, true
+	case models.IsBusy(err):
+		return Refusal{"try-again", 503, models.ErrBusy.Error()}, true
 	case errors.Is(err, fs.ErrNotExist):
 		return Refusal{"not-found", 404, err.Error()}, true
 	}

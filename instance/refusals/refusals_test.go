@@ -7,6 +7,7 @@ import (
 
 	"valise/federation/policy"
 	"valise/federation/remote"
+	"valise/models"
 	"valise/models/files"
 )
 
@@ -22,6 +23,7 @@ func TestOf(t *testing.T) {
 		{"without status", &policy.Refusal{Code: "public", Detail: "no"}, Refusal{"public", 403, "no"}, true},
 		{"the other instance", fmt.Errorf("find it: %w", &remote.Error{Kind: remote.KindTimeout, Op: "get", URL: "https://a.example/actor"}), Refusal{"timeout", 502, "find it: get https://a.example/actor: timeout"}, true},
 		{"large file", fmt.Errorf("upload: %w", files.ErrTooLarge), Refusal{"invalid", 422, "upload: the file is larger than allowed"}, true},
+		{"busy", fmt.Errorf("release: %w", models.ErrBusy), Refusal{"try-again", 503, "the database is busy with other work; nothing was changed; try again in a moment"}, true},
 		{"ours", errors.New("disk full"), Refusal{}, false},
 	} {
 		if got, ok := Of(c.err); got != c.want || ok != c.ok {
