@@ -47,6 +47,8 @@ type Dispatches struct {
 	Erased func()
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
+
+	swept string // the subfolder of Files that SweepUnnamed looked into last
 }
 
 // Invalid is bad input.

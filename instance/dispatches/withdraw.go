@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -201,31 +200,4 @@ func (s *Dispatches) ErasedReceipt(ctx context.Context, tx bun.Tx, d *models.Dis
 	}
 	return s.Receipt(ctx, tx, ReceiptFor{Kind: vocab.ReceiptErased, Station: models.Erased, By: iri.IRI(s.Own.Base() + "/actor"), To: to, Community: community,
 		Dispatch: d.IRI, Version: d.Version, Activity: d.IRI, Digest: d.Digest, Retained: []string{"backups until they expire"}})
-}
-
-// forget erases files that no dispatch in force holds any more, after the commit.
-func (s *Dispatches) forget(ctx context.Context, id iri.IRI) {
-	if s.Erased != nil {
-		s.Erased()
-	}
-	if err := s.SweepFiles(ctx); err != nil {
-		s.Log.Error("attachments of a withdrawn dispatch are not erased yet; it is tried again", "dispatch", id, "err", err)
-	}
-}
-
-// SweepFiles erases files whose every dispatch was withdrawn.
-func (s *Dispatches) SweepFiles(ctx context.Context) error {
-	digests, err := models.ErasedDigests(ctx, s.Store.R, 200)
-	if err != nil {
-		return err
-	}
-	for _, digest := range slices.Compact(digests) {
-		if err := s.Files.Delete(digest); err != nil {
-			return err
-		}
-		if err := models.ForgetErased(ctx, s.Store.W, digest); err != nil {
-			return err
-		}
-	}
-	return nil
 }

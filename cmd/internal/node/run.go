@@ -138,6 +138,9 @@ func (n *Node) Maintain(ctx context.Context) (int, error) {
 		if err := n.Access.Sweep(ctx); err != nil {
 			return expired + fetched + repaired, err
 		}
+		if _, err := n.Dispatches.SweepUnnamed(ctx); err != nil {
+			return expired + fetched + repaired, err
+		}
 		if late, err = n.Dispatches.Watch(ctx); err != nil {
 			return expired + fetched + repaired, err
 		}
