@@ -41,10 +41,7 @@ var InvariantQueries = []Invariant{
 	{"a withdrawal erases", "the text of a withdrawn dispatch is still here",
 		`SELECT d.iri FROM dispatches AS d WHERE d.state = 'withdrawn' AND (d.document IS NOT NULL OR EXISTS (SELECT 1 FROM arrivals AS a WHERE a.object_id = d.iri AND a.body IS NOT NULL AND a.state = 'applied' AND a.type IN ('Create', 'Update')))`, false},
 	{"a withdrawal erases", "the words of a draft of a withdrawn dispatch are still here",
-		`SELECT d.id FROM drafts AS d JOIN dispatches AS x ON x.latest AND x.state = 'withdrawn' AND x.origin = 'issued' AND (x.iri = d.dispatch OR x.iri = d.corrects)
-		WHERE d.subject <> '' OR d.kind = '' OR d.state IN ('draft', 'in clearance') OR EXISTS (SELECT 1 FROM draft_revisions AS r WHERE r.draft = d.id AND r.content <> d.content)
-			OR EXISTS (SELECT 1 FROM draft_versions AS v WHERE v.draft = d.id) OR EXISTS (SELECT 1 FROM draft_clashes AS k WHERE k.draft = d.id)
-			OR EXISTS (SELECT 1 FROM draft_comments AS m WHERE m.draft = d.id AND m.text <> '') OR EXISTS (SELECT 1 FROM clearances AS c WHERE c.draft = d.id AND c.note <> '')`, false},
+		`SELECT d.id` + wordsLeft, false},
 	{"an invitation is used once", "a membership in force has no used invitation",
 		`SELECT m.community || ' ' || m.actor FROM members AS m JOIN communities AS c ON c.iri = m.community AND c.local
 		WHERE m.state = 'active' AND m.role <> 'organiser' AND NOT EXISTS (SELECT 1 FROM invitations AS i WHERE i.community = m.community AND i.invitee = m.actor AND i.state = 'consumed')`, false},
@@ -60,6 +57,21 @@ var InvariantQueries = []Invariant{
 	{"the index equals what is kept", "an entry of the search index has no words, or words have no entry",
 		`SELECT e.object FROM search_entries AS e WHERE NOT EXISTS (SELECT 1 FROM search_text AS t WHERE t.rowid = e.id)
 		UNION ALL SELECT CAST(t.rowid AS TEXT) FROM search_text AS t WHERE NOT EXISTS (SELECT 1 FROM search_entries AS e WHERE e.id = t.rowid)`, false},
+}
+
+// wordsLeft selects drafts (d) of withdrawn dispatches (x) whose words are still here.
+const wordsLeft = ` FROM drafts AS d JOIN dispatches AS x ON x.latest AND x.state = 'withdrawn' AND x.origin = 'issued' AND x.author = d.office AND (x.iri = d.dispatch OR x.iri = d.corrects)
+	WHERE (d.subject <> '' OR d.kind = '' OR d.state IN ('draft', 'in clearance') OR EXISTS (SELECT 1 FROM draft_revisions AS r WHERE r.draft = d.id AND r.content <> d.content)
+		OR EXISTS (SELECT 1 FROM draft_versions AS v WHERE v.draft = d.id) OR EXISTS (SELECT 1 FROM draft_clashes AS k WHERE k.draft = d.id)
+		OR EXISTS (SELECT 1 FROM draft_comments AS m WHERE m.draft = d.id AND m.text <> '') OR EXISTS (SELECT 1 FROM clearances AS c WHERE c.draft = d.id AND c.note <> '')
+		OR d.id IN (SELECT n.subject FROM notices AS n WHERE n.kind = 'change asked' AND n.detail <> ''))`
+
+// WithdrawnWithWords lists withdrawn dispatches of ours, by row id, whose drafts still hold
+// words: a program that erased none withdrew them.
+func WithdrawnWithWords(ctx context.Context, db bun.IDB, after int64, limit int) ([]*Dispatch, error) {
+	var rows []*Dispatch
+	err := db.NewRaw(`SELECT id, iri, author, kind, precedence, marking, language, withdrawn_at FROM dispatches WHERE id > ? AND id IN (SELECT x.id`+wordsLeft+`) ORDER BY id LIMIT ?`, after, limit).Scan(ctx, &rows)
+	return rows, err
 }
 
 // Violations returns up to 100 rows that break an invariant.

@@ -48,7 +48,8 @@ type Dispatches struct {
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 
-	swept string // the subfolder of Files that SweepUnnamed looked into last
+	swept  string // the subfolder of Files that SweepUnnamed looked into last
+	mended int64  // the row that Mend came to; mendedAll at the end
 }
 
 // Invalid is bad input.

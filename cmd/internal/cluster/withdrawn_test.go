@@ -160,3 +160,67 @@ func wordsIn(t *testing.T, c *cluster.Cluster, h iri.Host, word string) (out []s
 	}
 	return out
 }
+
+// What a program left that withdrew without erasing drafts goes at the next start, and the
+// trail says so, once.
+func TestAnOldWithdrawalIsCompleted(t *testing.T) { cluster.Each(t, testAnOldWithdrawalIsCompleted) }
+
+func testAnOldWithdrawalIsCompleted(t *testing.T) {
+	ctx := context.Background()
+	c := cluster.New(t, []iri.Host{ministry})
+	desk, anna := c.Office(ministry, "europe", "EUROPE DESK", "Europe desk", "anna")
+	other, _ := c.Office(ministry, "asia", "ASIA DESK", "Asia desk", "otto")
+	m := c.Nodes[ministry]
+	content := cable("Xylophones", other)
+	draft, err := m.Dispatches.NewDraft(ctx, anna, desk, &content, "")
+	cluster.Must(t, err)
+	cluster.Must(t, m.Dispatches.Clear(ctx, anna, draft.ID, 1, false, "Say how many xylophones."))
+	draft, err = m.Dispatches.EditDraft(ctx, anna, draft.ID, 1, &content)
+	cluster.Must(t, err)
+	d, err := m.Dispatches.Release(ctx, anna, draft.ID, 2)
+	cluster.Must(t, err)
+	c.Settle()
+	content.ChangeNote = "Thirteen xylophones."
+	correction, err := m.Dispatches.NewDraft(ctx, anna, desk, &content, d.IRI)
+	cluster.Must(t, err)
+	cluster.Must(t, m.Drafting.Comment(ctx, anna, correction.ID, models.DraftHead, 0, "Which xylophones?"))
+	tables := []string{"drafts", "draft_revisions", "draft_versions", "draft_clashes", "draft_comments", "clearances", "notices"}
+	for _, table := range tables {
+		_, err := m.Store.W.NewRaw(`CREATE TABLE before_` + table + ` AS SELECT * FROM ` + table).Exec(ctx)
+		cluster.Must(t, err)
+	}
+	d, err = m.Dispatches.Withdraw(ctx, anna, d.Reference, "")
+	cluster.Must(t, err)
+	c.Settle()
+	for _, table := range tables {
+		for _, q := range []string{`DELETE FROM ` + table, `INSERT INTO ` + table + ` SELECT * FROM before_` + table, `DROP TABLE before_` + table} {
+			_, err := m.Store.W.NewRaw(q).Exec(ctx)
+			cluster.Must(t, err)
+		}
+	}
+	found, err := m.Checks.Run(ctx)
+	cluster.Must(t, err)
+	if len(found) != 2 || len(wordsIn(t, c, ministry, "ylophone")) == 0 {
+		t.Fatalf("the check finds %+v in what an old program left", found)
+	}
+
+	for range 2 {
+		c.Stop(ministry)
+		m = c.Start(ministry)
+		c.Settle()
+	}
+	c.Check()
+	for _, where := range wordsIn(t, c, ministry, "ylophone") {
+		t.Errorf("%s still holds the word", where)
+	}
+	for _, id := range []string{draft.ID, correction.ID} {
+		_, _, _, err := m.Dispatches.Draft(ctx, anna, id)
+		var refusal *policy.Refusal
+		if !errors.As(err, &refusal) || refusal.Code != "erased" || !strings.Contains(refusal.Detail, string(anna)) || !strings.Contains(refusal.Detail, d.WithdrawnAt.Time().Format("2 January 2006, 15:04")) {
+			t.Errorf("the draft %s shows %v", id, err)
+		}
+	}
+	if rows, err := models.AuditAfter(ctx, m.Store.R, 0, string(d.IRI), "withdrawal completed", 10); err != nil || len(rows) != 1 || !strings.Contains(rows[0].Detail, "2") {
+		t.Errorf("the trail says %+v (%v)", rows, err)
+	}
+}

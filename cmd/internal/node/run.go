@@ -121,6 +121,9 @@ func (n *Node) Maintain(ctx context.Context) (int, error) {
 	if err := n.Dispatches.SweepFiles(ctx); err != nil {
 		return expired + fetched + repaired, err
 	}
+	if err := n.Dispatches.Mend(ctx); err != nil {
+		return expired + fetched + repaired, err
+	}
 	revived, err := n.Dispatches.Revive(ctx)
 	if err != nil {
 		return expired + fetched + repaired, err
