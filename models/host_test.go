@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -174,8 +175,9 @@ func TestReleaseHostRecomputesDue(t *testing.T) {
 	})
 }
 
-// A release that meets an uncommitted publication waits for it, and sees its row.
-func TestReleaseSeesWhatItWaitedFor(t *testing.T) {
+// A release that meets an uncommitted publication does not wait for it: the publication
+// makes the host due when it ends.
+func TestReleaseMeetsAPublication(t *testing.T) {
 	modeltest.Each(t, func(t *testing.T, s *models.Store) {
 		nudge(t, s, noon, "embassy.example")
 		h := lease(t, s, noon)
@@ -185,12 +187,38 @@ func TestReleaseSeesWhatItWaitedFor(t *testing.T) {
 			go func() {
 				released <- s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h, 0) })
 			}()
+			if s.Postgres() {
+				select {
+				case err := <-released:
+					released <- err
+				case <-time.After(10 * time.Second):
+					t.Error("the release waits for the publication")
+				}
+			}
+			return err
+		})
+		must(t, <-released)
+		dueAt(t, s, "the row that was published meanwhile", noon)
+	})
+}
+
+// A release that meets the end of a publication waits for it, and sees its row.
+func TestReleaseSeesWhatItWaitedFor(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		nudge(t, s, noon, "embassy.example")
+		h := lease(t, s, noon)
+		released := make(chan error, 1)
+		must(t, s.W.RunInTx(t.Context(), nil, func(ctx context.Context, tx bun.Tx) error { // as InTx, whose nudges come last
+			err := models.InsertDeliveries(ctx, tx, []*models.Delivery{delivery("1", "x", 0)})
+			go func() {
+				released <- s.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return models.ReleaseHost(ctx, tx, h, 0) })
+			}()
 			for waiting := 0; s.Postgres() && err == nil && waiting == 0; {
 				err = s.R.NewRaw(`SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
 					WHERE NOT l.granted AND a.datname = current_database()`).Scan(ctx, &waiting)
 			}
 			return err
-		})
+		}))
 		must(t, <-released)
 		dueAt(t, s, "the row that was published meanwhile", noon)
 	})

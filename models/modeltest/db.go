@@ -26,7 +26,8 @@ func SQLite(t testing.TB) string {
 // store that has the latest schema. Where Postgres skips or fails, so does the second.
 func Each(t *testing.T, fn func(t *testing.T, s *models.Store)) {
 	t.Helper()
-	EachURL(t, func(t *testing.T, url string) { fn(t, open(t, url)) })
+	t.Run("sqlite", func(t *testing.T) { fn(t, DB(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, open(t, PostgresReady(t))) })
 }
 
 // EachURL is Each for tests that open the database themselves: url names an empty one.
