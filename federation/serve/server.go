@@ -81,6 +81,8 @@ func (s *Server) Mount(r gin.IRouter) {
 	s.get(r, "/actor/offices/after/:name", activityJSON(s.officesPage))
 	s.get(r, "/d/:id", activityJSON(s.dispatch))
 	s.get(r, "/d/:id/v/:n", activityJSON(s.dispatch))
+	s.get(r, "/d/:id/n/:note", activityJSON(s.note))
+	s.get(r, "/d/:id/n/:note/:kind/:n", activityJSON(s.noteActivity))
 	s.get(r, "/c/:id", activityJSON(s.comment))
 	s.get(r, "/t/:id", activityJSON(s.thread))
 	s.get(r, "/a/:id", activityJSON(s.activity))

@@ -2,6 +2,8 @@ package cluster_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -142,6 +144,82 @@ func testNotesThatWaitAreOvertaken(t *testing.T) {
 		if left := about(expert.Direct(), two.Reference); len(left) != 0 {
 			t.Errorf("she has the withdrawn one: %+v", left)
 		}
+		s.Check()
+	})
+}
+
+// The id of a note answers her server with what it was last sent, and is gone after a
+// withdrawal; to everybody else there is nothing. Its link opens a page that tells nobody
+// whether anything is there.
+func TestANoteIsFetchedByItsAddressee(t *testing.T) {
+	cluster.Each(t, testANoteIsFetchedByItsAddressee)
+}
+
+func testANoteIsFetchedByItsAddressee(t *testing.T) {
+	eachSoftware(t, communities.Opening{Rendering: models.RenderInline}, func(t *testing.T, s *readers) {
+		ctx, e := context.Background(), s.Nodes[embassy]
+		expert, eve := s.joined(t, "expert", communities.Invitation{HistoryDays: -1}), s.server.Account("eve")
+		d := s.Send(embassy, s.boris, s.post, s.to("For you alone", "PUBLIC", expert))
+		s.Settle()
+		note := only(t, about(expert.Direct(), d.Reference), "the dispatch")
+		gives := func(when string, a *peers.Account, at string, status int, words ...string) {
+			t.Helper()
+			got, body := a.Fetch(at)
+			for _, w := range words {
+				if !strings.Contains(string(body), w) {
+					t.Errorf("%s: %s does not say %q: %s", when, at, w, body)
+				}
+			}
+			if got != status || strings.Contains(string(body), "w3id.org/valise/v1") || status == http.StatusNotFound && strings.Contains(string(body), d.Reference) {
+				t.Errorf("%s: %s answers %d %s", when, at, got, body)
+			}
+		}
+		gives("sent", expert, note.ID, http.StatusOK, `"@context"`, `"id":"`+note.ID+`"`, `"type":"Note"`, "For you alone", expert.ID)
+		gives("sent", expert, note.ID+"/create/1", http.StatusOK, `"type":"Create"`)
+		nothing := func(when string) {
+			t.Helper()
+			for _, at := range []string{note.ID, note.ID + "/create/1"} {
+				if status, body := expert.FetchAs(at, false); status != http.StatusNotFound || strings.Contains(string(body), d.Reference) {
+					t.Errorf("%s, unsigned: %s answers %d %s", when, at, status, body)
+				}
+				if status, body := eve.FetchAs(at, true); status != http.StatusNotFound {
+					t.Errorf("%s, another account: %s answers %d %s", when, at, status, body)
+				}
+			}
+		}
+		nothing("sent")
+		for _, at := range []string{string(d.IRI) + "/n/0123456789abcdef", note.ID + "/create/2", note.ID + "/delete/1", string(d.IRI)} {
+			gives("sent", expert, at, http.StatusNotFound)
+		}
+
+		fixed := s.to("Corrected", "PUBLIC", expert)
+		fixed.ChangeNote = "The subject was wrong."
+		draft, err := e.Dispatches.NewDraft(ctx, s.boris, s.post, &fixed, d.IRI)
+		cluster.Must(t, err)
+		_, err = e.Dispatches.Release(ctx, s.boris, draft.ID, 1)
+		cluster.Must(t, err)
+		s.Settle()
+		gives("corrected", expert, note.ID, http.StatusOK, "Corrected", `"updated"`)
+
+		page := func() string {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("GET", string(embassy.Base())+"/read/"+string(d.IRI[strings.LastIndexByte(string(d.IRI), '/')+1:]), nil)
+			r.Host = string(embassy)
+			e.Handler.ServeHTTP(w, r)
+			if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "A note to you alone") || strings.Contains(w.Body.String(), d.Reference) {
+				t.Errorf("the link answers %d %s", w.Code, w.Body)
+			}
+			return w.Body.String()
+		}
+		page()
+		_, err = e.Dispatches.Withdraw(ctx, s.boris, d.Reference, "")
+		cluster.Must(t, err)
+		s.later(10 * time.Minute)
+		gives("withdrawn", expert, note.ID, http.StatusGone, `"type":"Tombstone"`, `"id":"`+note.ID+`"`, `"formerType":"Note"`)
+		gives("withdrawn", expert, note.ID+"/create/1", http.StatusNotFound)
+		gives("withdrawn", expert, note.ID+"/delete/1", http.StatusOK, `"type":"Delete"`)
+		nothing("withdrawn")
+		page()
 		s.Check()
 	})
 }
