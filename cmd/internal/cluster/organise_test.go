@@ -19,7 +19,7 @@ import (
 func eachDatabase(t *testing.T, f func(t *testing.T, options ...cluster.Option)) {
 	t.Run("sqlite", func(t *testing.T) { f(t) })
 	t.Run("postgres", func(t *testing.T) {
-		f(t, cluster.Database(func(t testing.TB) string { return modeltest.Postgres(t) }))
+		f(t, cluster.Database(modeltest.PostgresReady))
 	})
 }
 

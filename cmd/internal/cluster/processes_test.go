@@ -31,7 +31,7 @@ func (s *court) through(n *node.Node, body []byte) answer {
 func TestTwoProcessesOnOneDatabase(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(context.Background())
-	s := accredited(t, cluster.Database(func(t testing.TB) string { return modeltest.Postgres(t) }))
+	s := accredited(t, cluster.Database(modeltest.PostgresReady))
 	a := s.Nodes[ministry]
 	cfg := a.Config
 	b, err := node.Open(ctx, cfg, node.Outside{Now: s.Clock.Now, Transport: s.Transport(ministry), Log: slog.New(slog.NewTextHandler(s.j, nil))})
