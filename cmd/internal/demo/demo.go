@@ -70,8 +70,10 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	w.describe(o.Out)
-	<-ctx.Done()
+	if err := w.describe(ctx, o.Out); err != nil {
+		return err
+	}
+	w.tellCodes(ctx, o.Out)
 	fmt.Fprintln(o.Out, "stopping")
 	return nil
 }
@@ -116,7 +118,11 @@ func (p *printer) flush() {
 }
 
 // describe says what is running and who is there.
-func (w *world) describe(out io.Writer) {
+func (w *world) describe(ctx context.Context, out io.Writer) error {
+	link, err := w.printed(ctx)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintln(out)
 	for _, name := range names {
 		p := w.parties[name]
@@ -128,9 +134,14 @@ func (w *world) describe(out io.Writer) {
 		p := w.parties[a.at]
 		fmt.Fprintf(t, "  %s\t%s\t%s\n", p.handle(a.user), a.name, a.what)
 	}
+	fmt.Fprintf(t, "  %s\t%s\t%s\n", w.social.account.Handle(), "Reader", "guest with an account on other software (emulated)")
 	t.Flush()
 	fmt.Fprintf(out, "\nsign in at http://%s/ or at any other of the three, with the part of a name before the host and the password %q\n", w.parties["ministry"].host(), demoPassword)
+	if link != "" {
+		fmt.Fprintf(out, "the guest comes in by the printed link of her invitation, good once:\n  %s\nor by a one-time code: ask at http://%s/read for one to %s, and it is shown here\n", link, w.parties["embassy"].host(), w.social.account.Handle())
+	}
 	fmt.Fprintf(out, "act as anybody above with `valise dispatch list --as NAME` and VALISE_SOCKET set to the socket of her instance.\nThe texts are public-domain papers of 1960-76; their markings are historical. Ctrl-C stops.\n")
+	return nil
 }
 
 // observe waits until look says that a step can be seen, and notes it.

@@ -44,7 +44,7 @@ func (s *story) i() *party { return s.parties["institute"] }
 // play runs the acts in order and stops at the first that fails.
 func (s *story) play(ctx context.Context) error {
 	for _, act := range []func(context.Context) error{
-		s.people, s.archive, s.accredit, s.cable, s.answer, s.open, s.invite, s.post, s.comment, s.ceiling, s.correct, s.absence, s.rotate, s.withdraw, s.circle, s.check,
+		s.people, s.archive, s.accredit, s.cable, s.answer, s.open, s.invite, s.post, s.comment, s.ceiling, s.correct, s.absence, s.rotate, s.withdraw, s.circle, s.guest, s.check,
 	} {
 		if err := act(ctx); err != nil {
 			return err

@@ -1,7 +1,8 @@
 // Package demo plays the main job of the network on three real instances on loopback:
-// a ministry, an embassy of another government and a research institute. They reach
-// each other only through signed HTTP requests, and every step is observed at the
-// instance that receives, through its own interface.
+// a ministry, an embassy of another government and a research institute, with a guest who
+// has her account on an emulated Mastodon server. They reach each other only through
+// signed HTTP requests, and every step is observed at the instance that receives, through
+// its own interface.
 package demo
 
 import (
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"valise/cmd/internal/node"
@@ -42,12 +44,16 @@ func (p *party) handle(user string) string { return "@" + user + "@" + string(p.
 
 var names = []string{"ministry", "embassy", "institute"}
 
+// socialName is the host of the guest's account.
+const socialName = "social"
+
 // firstPort is where a demo that stays up listens, if it is free.
 const firstPort = 8101
 
-// world is the three parties.
+// world is the three parties and the guest's server.
 type world struct {
 	parties map[string]*party
+	social  *social
 	log     *slog.Logger
 	fresh   bool
 }
@@ -63,6 +69,9 @@ func open(ctx context.Context, dir string, log *slog.Logger) (*world, error) {
 	for _, name := range names {
 		w.parties[name] = &party{name: name, port: ports[name], dir: filepath.Join(dir, name)}
 	}
+	if w.social, err = serveSocial(ports[socialName]); err != nil {
+		return nil, fmt.Errorf("start %s: %w", socialName, err)
+	}
 	for _, name := range names {
 		if err := w.start(ctx, w.parties[name]); err != nil {
 			return nil, errors.Join(fmt.Errorf("start %s: %w", name, err), w.close())
@@ -75,10 +84,16 @@ func (w *world) ports(dir string) (map[string]int, error) {
 	ports := map[string]int{}
 	file := filepath.Join(dir, "ports.json")
 	if b, err := os.ReadFile(file); err == nil {
-		return ports, json.Unmarshal(b, &ports)
+		if err := json.Unmarshal(b, &ports); err != nil {
+			return nil, fmt.Errorf("read %s: %w", file, err)
+		}
+		if ports[socialName] == 0 {
+			return nil, fmt.Errorf("the folder %s holds a demo of an earlier version, without the guest's server: give an empty one", dir)
+		}
+		return ports, nil
 	}
 	w.fresh = true
-	for i, name := range names {
+	for i, name := range append(slices.Clone(names), socialName) {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+i))
 		if err != nil {
 			if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -107,6 +122,7 @@ func (w *world) start(ctx context.Context, p *party) error {
 			cfg.Federation.Loopback.Peers = append(cfg.Federation.Loopback.Peers, string(other.host()))
 		}
 	}
+	cfg.Federation.Loopback.Peers = append(cfg.Federation.Loopback.Peers, string(w.social.host()))
 	n, err := node.Open(ctx, cfg, node.Outside{Log: w.log.With("instance", p.name)})
 	if err != nil {
 		return err
@@ -148,7 +164,7 @@ func (p *party) stop() error {
 }
 
 func (w *world) close() error {
-	var err error
+	err := w.social.server.Close()
 	for _, p := range w.parties {
 		err = errors.Join(err, p.stop())
 	}

@@ -16,7 +16,7 @@ func Mastodon(host iri.Host, network http.RoundTripper, now func() time.Time) *S
 }
 
 func (mastodon) keyPath() string                        { return "#main-key" }
-func (mastodon) sharedInbox(h iri.Host) string          { return "https://" + string(h) + "/inbox" }
+func (mastodon) sharedInbox(h iri.Host) string          { return h.Base() + "/inbox" }
 func (mastodon) needsSignature() bool                   { return false }
 func (mastodon) signsAs(s *Server, _ *Account) *Account { return s.service }
 func (mastodon) keepsKey() bool                         { return false }

@@ -78,7 +78,7 @@ type Activity struct {
 
 func newServer(host iri.Host, rules software, network http.RoundTripper, now func() time.Time) *Server {
 	s := &Server{Host: host, rules: rules, now: now, network: network, accounts: map[string]*Account{}, known: map[string]*actor{}, seen: map[string]bool{}, gone: map[string]bool{}}
-	s.service = &Account{server: s, Name: string(host), ID: "https://" + string(host) + "/actor", kind: "Application"}
+	s.service = &Account{server: s, Name: string(host), ID: host.Base() + "/actor", kind: "Application"}
 	return s
 }
 
@@ -88,7 +88,7 @@ func (s *Server) Account(name string) *Account {
 	defer s.mu.Unlock()
 	a := s.accounts[name]
 	if a == nil {
-		a = &Account{server: s, Name: name, ID: "https://" + string(s.Host) + "/users/" + name, kind: "Person", follows: map[string]string{}, blockedBy: map[string]bool{}}
+		a = &Account{server: s, Name: name, ID: s.Host.Base() + "/users/" + name, kind: "Person", follows: map[string]string{}, blockedBy: map[string]bool{}}
 		s.accounts[name] = a
 	}
 	return a
@@ -192,7 +192,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodGet && r.URL.Path == "/.well-known/webfinger":
 		s.webFinger(w, r)
-	case r.Method == http.MethodPost && "https://"+string(s.Host)+r.URL.Path == s.rules.sharedInbox(s.Host):
+	case r.Method == http.MethodPost && s.Host.Base()+r.URL.Path == s.rules.sharedInbox(s.Host):
 		s.inbox(w, r, body, nil)
 	case closed:
 		answer(w, http.StatusGone, nil)
@@ -254,7 +254,7 @@ func (s *Server) inbox(w http.ResponseWriter, r *http.Request, body []byte, owne
 		return
 	}
 	in := &Activity{Type: text(doc, "type"), ID: text(doc, "id"), Actor: id(doc["actor"]), Object: id(doc["object"]), ObjectType: text(embedded(doc, "object"), "type"),
-		Inbox: "https://" + string(s.Host) + r.URL.Path, Raw: body, doc: doc}
+		Inbox: s.Host.Base() + r.URL.Path, Raw: body, doc: doc}
 	s.mu.Lock()
 	s.received = append(s.received, in)
 	switch {

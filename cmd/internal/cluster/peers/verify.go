@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"valise/models/iri"
 )
 
 // actor is a remote actor as fetched.
@@ -158,7 +160,7 @@ func (a *actor) firstKey(doc object) error {
 // finger asks WebFinger for the actor behind "name@host".
 func (s *Server) finger(handle string) (string, error) {
 	_, host, _ := strings.Cut(handle, "@")
-	status, body := s.get("https://"+host+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+handle), nil)
+	status, body := s.get(iri.Host(host).Base()+"/.well-known/webfinger?resource="+url.QueryEscape("acct:"+handle), nil)
 	var doc object
 	if err := json.Unmarshal(body, &doc); status != http.StatusOK || err != nil {
 		return "", fmt.Errorf("webfinger %s: %d %v", handle, status, err)
