@@ -24,6 +24,9 @@ type Start struct {
 	// To is whom it is addressed to for action: an actor's id, or the id of a collective
 	// address of the office.
 	To string
+	// Community is the community in which it is to be shared: it is the audience, and
+	// nobody is addressed by name.
+	Community iri.IRI
 }
 
 // Begin starts a draft from a template, as an answer, or as a correction.
@@ -51,6 +54,11 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 			return nil, err
 		}
 	}
+	if st.Community != "" {
+		if err := s.shared(ctx, person, c, st.Community); err != nil {
+			return nil, err
+		}
+	}
 	if st.Answers != "" {
 		v, err := s.Dispatches.Show(ctx, person, st.Answers)
 		if err != nil {
@@ -73,6 +81,18 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 	}
 	c.Paragraphs = Template(st.Form, st.Language, office.Title, addressee)
 	return s.Dispatches.StartDraft(ctx, person, st.Office, c, "")
+}
+
+// shared makes a community the audience of a new content, at the highest marking that may
+// go there. One that the person may not see is not found.
+func (s *Drafting) shared(ctx context.Context, person iri.IRI, c *dispatches.Content, community iri.IRI) error {
+	v, err := s.Communities.Show(ctx, person, community)
+	if err != nil {
+		return err
+	}
+	c.Community = community
+	c.Marking = s.Dispatches.Guard.Name(min(s.Dispatches.Guard.Federates(), v.Community.Ceiling))
+	return nil
 }
 
 // addressed addresses a new content and returns what the addressee is called.

@@ -12,6 +12,7 @@ import (
 
 	"valise/federation/policy"
 	"valise/instance/accounts"
+	"valise/instance/communities"
 	"valise/instance/directory"
 	"valise/instance/dispatches"
 	"valise/models"
@@ -20,11 +21,12 @@ import (
 
 // Drafting is the service.
 type Drafting struct {
-	Store      *models.Store
-	Dispatches *dispatches.Dispatches
-	Directory  *directory.Directory
-	Now        func() time.Time
-	Rand       io.Reader
+	Store       *models.Store
+	Dispatches  *dispatches.Dispatches
+	Directory   *directory.Directory
+	Communities *communities.Communities
+	Now         func() time.Time
+	Rand        io.Reader
 }
 
 var invalid = accounts.Invalid

@@ -2,12 +2,15 @@ package account
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gorilla/feeds"
 
 	"valise/models"
+	"valise/models/iri"
 	"valise/ui/page"
 )
 
@@ -19,8 +22,14 @@ func (a *area) mountNotices(r *page.Routes) {
 	r.Open("GET", "/feed/:token", a.feed)
 }
 
+// entry is a notice and the page of what it is about, "" where it has none.
+type entry struct {
+	models.HerNotice
+	Href string
+}
+
 type noticesView struct {
-	Notices []models.HerNotice
+	Notices []entry
 	Unread  bool
 	Newest  int64
 	Next    string
@@ -29,9 +38,12 @@ type noticesView struct {
 func (a *area) notices(r *page.Request) error {
 	v := noticesView{Unread: r.Field("all") == ""}
 	before := r.Int("before", 0)
-	var err error
-	if v.Notices, err = a.Access.Notices(r.Ctx(), r.Person(), v.Unread, before, noticesShown); err != nil {
+	list, err := a.Access.Notices(r.Ctx(), r.Person(), v.Unread, before, noticesShown)
+	if err != nil {
 		return err
+	}
+	for _, n := range list {
+		v.Notices = append(v.Notices, entry{n, address(n.Kind, n.Subject)})
 	}
 	if n := len(v.Notices); n > 0 {
 		v.Newest = v.Notices[0].ID
@@ -43,6 +55,31 @@ func (a *area) notices(r *page.Request) error {
 		}
 	}
 	return r.Render(page.Page{Name: "account/notices", Title: r.T("account.notices.title"), Data: v})
+}
+
+// address is the page of what a notice is about.
+func address(kind, subject string) string {
+	id := iri.IRI(subject)
+	switch kind {
+	case "invitation":
+		return page.ObjectPath("invitations", id)
+	case "invitation accepted", "invitation declined", "member joined", "member gone":
+		return page.ObjectPath("communities", id) + "/members"
+	case "membership begun", "membership ended", "comment removed":
+		return page.ObjectPath("communities", id)
+	case "clearance asked":
+		return "/drafts/" + url.PathEscape(subject) + "/clear"
+	case "change asked", "draft comment":
+		return "/drafts/" + url.PathEscape(subject)
+	case "accreditation proposed", "accredited", "key changed":
+		return "/operator/peers/at/" + subject
+	case "saved search":
+		return "/search/saved/" + strings.TrimPrefix(subject, "saved-search/")
+	}
+	if strings.HasPrefix(kind, "dispatch ") {
+		return page.DispatchPath(id)
+	}
+	return ""
 }
 
 func (a *area) readNotices(r *page.Request) error {

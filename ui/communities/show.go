@@ -1,6 +1,7 @@
 package communities
 
 import (
+	"net/url"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func (a *area) show(r *page.Request, f form) error {
 		return err
 	}
 	if v.Drafts != "" {
-		out.Share = "/drafts/new"
+		out.Share = "/drafts/new?" + url.Values{"community": {string(v.Community.IRI)}, "office": {string(v.Drafts)}}.Encode()
 	}
 	if !v.In && len(v.Mine) > 0 {
 		m := v.Mine[0]

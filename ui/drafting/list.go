@@ -71,11 +71,13 @@ type newView struct {
 	Language          string
 	Answers, Corrects string
 	To                string
+	Community         string // in which it is to be shared
+	CommunityName     string
 }
 
 // new asks how a draft is to begin.
 func (a *area) new(r *page.Request) error {
-	return a.askNew(r, newView{Office: r.Field("office"), Form: "cable", Language: r.Lang(), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to")})
+	return a.askNew(r, newView{Office: r.Field("office"), Form: "cable", Language: r.Lang(), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to"), Community: r.Field("community")})
 }
 
 func (a *area) askNew(r *page.Request, v newView) error {
@@ -89,15 +91,22 @@ func (a *area) askNew(r *page.Request, v newView) error {
 		}
 	}
 	v.Forms = drafting.Forms
+	if v.Community != "" {
+		c, err := a.Drafting.Communities.Show(r.Ctx(), r.Person(), iri.IRI(v.Community))
+		if err != nil {
+			return err
+		}
+		v.CommunityName = c.Community.Name
+	}
 	return r.Render(page.Page{Name: "drafting/new", Title: r.T("drafting.new.title"), Nav: "drafts", At: "/drafts", Data: v})
 }
 
 func (a *area) begin(r *page.Request) error {
-	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to")}
+	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to"), Community: iri.IRI(r.Field("community"))}
 	d, err := a.Drafting.Begin(r.Ctx(), r.Person(), st)
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
-		return a.askNew(r, newView{Office: string(st.Office), Form: string(st.Form), Language: st.Language, Answers: st.Answers, Corrects: st.Corrects, To: st.To, Why: why})
+		return a.askNew(r, newView{Office: string(st.Office), Form: string(st.Form), Language: st.Language, Answers: st.Answers, Corrects: st.Corrects, To: st.To, Community: string(st.Community), Why: why})
 	}
 	if err != nil {
 		return err

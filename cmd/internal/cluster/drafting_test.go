@@ -37,7 +37,7 @@ func inStudio(t *testing.T, test func(s *studio)) {
 		c := cluster.New(t, []iri.Host{homeHost, abroad}, cluster.Change(func(cfg *config.Config) { cfg.Attachments.MaxFile = 1 << 20 }))
 		c.Accredit(homeHost, abroad)
 		n := c.Nodes[homeHost]
-		s := &studio{T: t, c: c, Drafting: &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Now: c.Clock.Now, Rand: rand.Reader}}
+		s := &studio{T: t, c: c, Drafting: &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Communities: n.Communities, Now: c.Clock.Now, Rand: rand.Reader}}
 		s.office, s.alice = c.Office(homeHost, "embassy", "NICOSIA", "Embassy in Nicosia", "alice")
 		s.there, _ = c.Office(abroad, "ministry", "STATE", "Ministry of Foreign Affairs", "minister")
 		for name, who := range map[string]*iri.IRI{"bob": &s.bob, "carl": &s.carl} {

@@ -312,7 +312,7 @@ func (n *Node) build(o Outside) error {
 	}
 	n.Admin.Access = n.Access
 	n.Notify = &notify.Notify{Store: n.Store, Mail: cfg.Mail, Own: n.Own, Now: n.Now, Log: n.Log, AddressLink: n.Access.AddressLink}
-	n.Drafting = &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Now: n.Now, Rand: o.Rand}
+	n.Drafting = &drafting.Drafting{Store: n.Store, Dispatches: n.Dispatches, Directory: n.Directory, Communities: n.Communities, Now: n.Now, Rand: o.Rand}
 	n.Desk = &desk.Desk{Store: n.Store, Dispatches: n.Dispatches, Queues: n.Admin.Queues, Guard: n.Guard, Markings: cfg.Markings, Profile: cfg.PrecedenceInUse(), Own: n.Own, Rules: n.Rules, Log: n.Log, Now: n.Now}
 	n.Guests = &guests.Guests{Store: n.Store, Access: n.Access, Communities: n.Communities, Desk: n.Desk, Own: n.Own, Rules: n.Rules, Now: n.Now, Rand: o.Rand, Pace: guests.Pace}
 	if err := n.pages(); err != nil {
