@@ -28,6 +28,21 @@ type Dossier struct {
 	References    []RelatedDispatch
 	Answers       []RelatedDispatch // what refers to it, newest first
 	Comments      []NamedComment
+	// Unread says that a notice about it waits for the reader.
+	Unread bool
+	Thread []ThreadLine // the whole conversation, oldest first
+	// ThreadMore says that the conversation has more than Thread holds.
+	ThreadMore bool
+}
+
+// ThreadLine is a dispatch of the conversation that the reader may see.
+type ThreadLine struct {
+	IRI         iri.IRI
+	Label       string
+	Subject     string
+	State       string
+	Author      string // its name, else its id
+	PublishedAt Time
 }
 
 // NamedAddressee is an addressee with its name, "" where it was never fetched.
@@ -100,10 +115,11 @@ const (
 	ReferencesMost = 100
 	AnswersMost    = 50
 	CommentsMost   = 200
+	ThreadMost     = 100
 )
 
 // DossierOf reads a dispatch if the condition of models/audience on rows d admits it;
-// NotFound otherwise. readers are all for whom the person reads; comments is the
+// NotFound otherwise. readers are all for whom the person reads, herself first; comments is the
 // condition on comments. It takes three statements.
 func DossierOf(ctx context.Context, db bun.IDB, id iri.IRI, readers []iri.IRI, cond string, args []any, comments string, commentArgs []any) (*Dossier, error) {
 	rows, err := bound(ctx, db, `SELECT d.id, d.iri, d.version, d.origin, d.author, d.author_host, d.community, d.reference, d.kind, d.subject, d.precedence, d.precedence_rank,
@@ -139,7 +155,10 @@ func DossierOf(ctx context.Context, db bun.IDB, id iri.IRI, readers []iri.IRI, c
 
 // parts reads everything that belongs to the dispatch itself, in one statement.
 func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) error {
-	id := o.Dispatch.IRI
+	id, me := o.Dispatch.IRI, iri.IRI("")
+	if len(readers) > 0 {
+		me = readers[0]
+	}
 	rows, err := bound(ctx, db, `SELECT * FROM (SELECT 'to' AS part, x.actor AS a, x.host AS b, x.role AS c, COALESCE(NULLIF(n.name, ''), o.name, '') AS e, CASE WHEN x.local THEN 1 ELSE 0 END AS i, 0 AS j, 0 AS k, 0 AS l, 0 AS m
 		FROM addressees AS x LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS o ON o.iri = x.actor WHERE x.dispatch = ? ORDER BY x.role, x.actor LIMIT 1024) AS p1
 		UNION ALL SELECT * FROM (SELECT 'file' AS part, f.digest, f.name, f.media_type, f.state, f.position, f.size, 0, 0, 0 FROM attachments AS f WHERE f.dispatch = ? ORDER BY f.position LIMIT 100) AS p2
@@ -155,8 +174,9 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 		UNION ALL SELECT * FROM (SELECT 'key' AS part, y.key_id, y.public, y.state, y.revocation_reason, y.created_at, y.revoked_at, y.id, 0, 0 FROM keys AS y WHERE y.actor = ? AND y.type = 'ed25519' ORDER BY y.id DESC LIMIT 50) AS p6
 		UNION ALL SELECT * FROM (SELECT 'forward' AS part, COALESCE(g.name, f.giver) AS g, COALESCE(t.name, f.taker) AS t, f.remark, f.office, f.at, 0, 0, 0, 0 FROM forwards AS f LEFT JOIN actors AS g ON g.iri = f.giver LEFT JOIN actors AS t ON t.iri = f.taker
 			WHERE f.dispatch = ? AND f.office IN (?) ORDER BY f.id LIMIT 100) AS p7
-		UNION ALL SELECT * FROM (SELECT 'tag' AS part, g.tag, '', '', '', 0, 0, 0, 0, 0 FROM dispatch_tags AS g WHERE g.dispatch = ? ORDER BY g.tag LIMIT 50) AS p8`,
-		id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id)
+		UNION ALL SELECT * FROM (SELECT 'tag' AS part, g.tag, '', '', '', 0, 0, 0, 0, 0 FROM dispatch_tags AS g WHERE g.dispatch = ? ORDER BY g.tag LIMIT 50) AS p8
+		UNION ALL SELECT * FROM (SELECT 'unread' AS part, '' AS a, '' AS b, '' AS c, '' AS e, 0 AS i, 0 AS j, 0 AS k, 0 AS l, 0 AS m FROM notices AS n WHERE n.subject = ? AND n.recipient IN (?) AND `+unread+` LIMIT 1) AS p9`,
+		id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id, id, readers, me, me)
 	if err != nil {
 		return err
 	}
@@ -186,6 +206,8 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			o.Forwards = append(o.Forwards, Forward{Dispatch: id, GiverName: a, TakerName: b, Remark: c, Office: iri.IRI(e), At: Time(i)})
 		case "tag":
 			o.Tags = append(o.Tags, a)
+		case "unread":
+			o.Unread = true
 		}
 	}
 	return rows.Err()
@@ -213,13 +235,14 @@ func (o *Dossier) handled(office iri.IRI, step, number, by string, at Time) {
 	}
 }
 
-// related reads what the dispatch refers to, what refers to it, and its comments, each
-// as far as the reader may see it, in one statement.
+// related reads what the dispatch refers to, what refers to it, its comments and its
+// conversation, each as far as the reader may see it, in one statement.
 func (o *Dossier) related(ctx context.Context, db bun.IDB, cond string, args []any, comments string, commentArgs []any) error {
 	id := o.Dispatch.IRI
 	all := append([]any{}, args...)
 	all = append(append(append(all, id), id), args...)
 	all = append(append(all, id), commentArgs...)
+	all = append(append(all, o.Dispatch.Context), args...)
 	rows, err := bound(ctx, db, `SELECT * FROM (SELECT 'reference' AS part, q.target AS a, q.label AS b, COALESCE(d.subject, '') AS c, COALESCE(d.state, '') AS e, COALESCE(d.origin, '') AS f,
 			COALESCE(d.published_at, 0) AS i, CASE WHEN d.iri IS NULL THEN 0 ELSE 1 END AS j,
 			CASE WHEN q.digest = '' THEN 2 WHEN EXISTS (SELECT 1 FROM dispatches AS v WHERE v.iri = q.target AND v.digest = q.digest) THEN 1 ELSE 0 END AS k, CASE WHEN q.answers THEN 1 ELSE 0 END AS l
@@ -228,7 +251,9 @@ func (o *Dossier) related(ctx context.Context, db bun.IDB, cond string, args []a
 			FROM dispatch_references AS q JOIN dispatches AS d ON d.iri = q.dispatch AND d.latest WHERE q.target = ? AND (`+cond+`) ORDER BY d.published_at DESC, d.id DESC LIMIT `+strconv.Itoa(AnswersMost)+`) AS p2
 		UNION ALL SELECT * FROM (SELECT 'comment' AS part, d.iri, d.author, d.attested_for, d.content, COALESCE(n.name, '') AS f, d.published_at, d.marking_rank, 0, 0
 			FROM comments AS d LEFT JOIN actors AS n ON n.iri = CASE WHEN d.attested_for <> '' THEN d.attested_for ELSE d.author END
-			WHERE d.dispatch = ? AND d.state = 'shown' AND (`+comments+`) ORDER BY d.published_at, d.iri LIMIT `+strconv.Itoa(CommentsMost)+`) AS p3`, all...)
+			WHERE d.dispatch = ? AND d.state = 'shown' AND (`+comments+`) ORDER BY d.published_at, d.iri LIMIT `+strconv.Itoa(CommentsMost)+`) AS p3
+		UNION ALL SELECT * FROM (SELECT 'thread' AS part, d.iri, d.reference, d.subject, d.state, COALESCE(NULLIF(n.name, ''), d.author) AS f, d.published_at, 0, 0, 0
+			FROM dispatches AS d LEFT JOIN actors AS n ON n.iri = d.author WHERE d.latest AND d.context = ? AND d.context <> '' AND (`+cond+`) ORDER BY d.published_at, d.id LIMIT `+strconv.Itoa(ThreadMost+1)+`) AS p4`, all...)
 	if err != nil {
 		return err
 	}
@@ -242,6 +267,12 @@ func (o *Dossier) related(ctx context.Context, db bun.IDB, cond string, args []a
 		switch part {
 		case "comment":
 			o.Comments = append(o.Comments, NamedComment{Comment{IRI: iri.IRI(a), Dispatch: id, Author: iri.IRI(b), AttestedFor: iri.IRI(c), Content: e, PublishedAt: Time(i), MarkingRank: j}, f})
+		case "thread":
+			if len(o.Thread) == ThreadMost {
+				o.ThreadMore = true
+				continue
+			}
+			o.Thread = append(o.Thread, ThreadLine{IRI: iri.IRI(a), Label: b, Subject: c, State: e, Author: f, PublishedAt: Time(i)})
 		default:
 			r := RelatedDispatch{IRI: iri.IRI(a), Label: b, Subject: c, State: e, Archive: f == OriginArchive, PublishedAt: Time(i), Seen: j == 1, Fits: j == 1 && k == 1, Cited: k != 2, Answers: l == 1}
 			if part == "reference" {

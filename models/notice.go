@@ -142,6 +142,14 @@ func ReadNotices(ctx context.Context, tx bun.Tx, person iri.IRI, ids []int64, no
 	return err
 }
 
+// ReadNoticesAbout marks as read by a person what is for her and about one thing, in one
+// statement.
+func ReadNoticesAbout(ctx context.Context, db bun.IDB, person iri.IRI, subject string, now Time) error {
+	args := append([]any{string(person), int64(now), subject}, her(person, now)...)
+	_, err := rawExec(ctx, db, `INSERT INTO notice_reads (person, notice, at) SELECT CAST(? AS TEXT), n.id, CAST(? AS BIGINT) FROM notices AS n WHERE n.subject = ? AND `+herNotices+` ON CONFLICT (person, notice) DO NOTHING`, args...)
+	return err
+}
+
 // ReadAllNotices marks everything up to an id as read by a person.
 func ReadAllNotices(ctx context.Context, tx bun.Tx, person iri.IRI, upTo int64) error {
 	if _, err := rawExec(ctx, tx, `INSERT INTO preferences (person, notices_read) VALUES (?, ?)

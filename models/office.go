@@ -122,10 +122,10 @@ func RevokeMandate(ctx context.Context, db bun.IDB, office, person iri.IRI, act 
 }
 
 // HasMandate tells whether the person may do the act for the office now. Any act
-// includes reading.
+// includes reading; somebody who is blocked exercises none.
 func HasMandate(ctx context.Context, db bun.IDB, person, office iri.IRI, act string, now Time) (bool, error) {
 	q := db.NewSelect().Model((*Mandate)(nil)).Where("person = ?", person).Where("office = ?", office).
-		Where("revoked_at = 0").Where("ends_at = 0 OR ends_at > ?", now)
+		Where("revoked_at = 0").Where("ends_at = 0 OR ends_at > ?", now).Where(notBlocked + "mandate.person)")
 	if act != ActRead {
 		q = q.Where("act = ?", act)
 	}

@@ -222,6 +222,11 @@ func (s *Desk) MarkRead(ctx context.Context, person, id iri.IRI) error {
 	return models.SaveRegistration(ctx, s.Store.W, &models.Registration{Dispatch: id, Office: person, ReadAt: s.now(), ReadBy: person})
 }
 
+// SawNotices marks as read what tells the person of a dispatch that she has opened.
+func (s *Desk) SawNotices(ctx context.Context, person, id iri.IRI) error {
+	return models.ReadNoticesAbout(ctx, s.Store.W, person, string(id), s.now())
+}
+
 // Handle registers a dispatch under a number or takes it for action, for one of the
 // person's offices; "" is the one that is to act.
 func (s *Desk) Handle(ctx context.Context, person, office, id iri.IRI, step, number string) error {

@@ -1,6 +1,7 @@
 package dispatches
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"valise/federation/policy"
 	"valise/instance/audit"
 	"valise/instance/clearance"
+	"valise/instance/formula"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -104,6 +106,39 @@ func (s *Dispatches) checkContent(ctx context.Context, office iri.IRI, c *Conten
 		return invalid("a correction says in its change note what has changed")
 	}
 	return s.checkCorrects(ctx, office, corrects)
+}
+
+// filled refuses a text with gaps of its template, and names their paragraphs.
+func (c *Content) filled() error {
+	var where []string
+	first := ""
+	for i, p := range c.Paragraphs {
+		if gap := formula.Gap(p.Text); gap != "" {
+			where = append(where, fmt.Sprint(i+1))
+			first = cmp.Or(first, gap)
+		}
+	}
+	switch len(where) {
+	case 0:
+		return nil
+	case 1:
+		return unfilled("paragraph "+where[0], first)
+	}
+	last := len(where) - 1
+	return unfilled("paragraphs "+strings.Join(where[:last], ", ")+" and "+where[last], first)
+}
+
+// written is filled of a draft as it is kept.
+func written(d *models.Draft) error {
+	c, err := ParseContent(d.Content)
+	if err != nil {
+		return err
+	}
+	return c.filled()
+}
+
+func unfilled(where, gap string) error {
+	return &policy.Refusal{Code: "placeholder", Status: 422, Detail: fmt.Sprintf("the text begins from a template, and %s still has a gap, %s: write what belongs there, or take it out", where, gap)}
 }
 
 // checkCorrects refuses a correction of what is not the office's own and in force.
@@ -224,6 +259,9 @@ func (s *Dispatches) AskClearance(ctx context.Context, person iri.IRI, id string
 		if err := sameRevision(d, revision); err != nil {
 			return err
 		}
+		if err := written(d); err != nil {
+			return err
+		}
 		for _, who := range clearers {
 			if err := s.Accounts.Require(ctx, tx, who, d.Office, models.ActClear); err != nil {
 				return err
@@ -256,6 +294,11 @@ func (s *Dispatches) Clear(ctx context.Context, person iri.IRI, id string, revis
 		}
 		if err := sameRevision(d, revision); err != nil {
 			return err
+		}
+		if agree {
+			if err := written(d); err != nil {
+				return err
+			}
 		}
 		c := &models.Clearance{Draft: id, Revision: revision, Clearer: person, Decision: models.ClearanceAgreed, Note: note, RequestedAt: s.now(), DecidedAt: s.now()}
 		if !agree {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"valise/federation/policy"
+	"valise/instance/formula"
 	"valise/models"
 	"valise/models/audience"
 	"valise/models/iri"
@@ -162,6 +163,11 @@ func (s *Dispatches) unfinished(ctx context.Context, o *Outlook, p *prepared) er
 	for i, para := range c.Paragraphs {
 		if err := o.stop("paragraph", fmt.Sprint(i+1), "", s.Guard.Portion(para.Marking, p.marking)); err != nil {
 			return err
+		}
+		if gap := formula.Gap(para.Text); gap != "" {
+			if err := o.stop("paragraph", fmt.Sprint(i+1), "", unfilled("this paragraph", gap)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, a := range c.Attachments {

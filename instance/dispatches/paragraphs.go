@@ -260,7 +260,10 @@ func (s *Dispatches) checkUnfinished(c *Content) error {
 // Finished says in an error what a draft still lacks before it can be cleared or
 // released; nil when nothing.
 func (s *Dispatches) Finished(ctx context.Context, d *models.Draft, c *Content) error {
-	return s.checkContent(ctx, d.Office, c, d.Corrects)
+	if err := s.checkContent(ctx, d.Office, c, d.Corrects); err != nil {
+		return err
+	}
+	return c.filled()
 }
 
 // settled refuses a draft in which two people's words still stand against each other.

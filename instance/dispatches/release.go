@@ -106,6 +106,9 @@ func (s *Dispatches) prepare(ctx context.Context, draft *models.Draft) (*prepare
 	if err := s.checkContent(ctx, draft.Office, c, draft.Corrects); err != nil {
 		return nil, err
 	}
+	if err := c.filled(); err != nil {
+		return nil, err
+	}
 	level, err := s.Guard.Draft(c.Marking)
 	if err != nil {
 		return nil, err

@@ -6,8 +6,18 @@ import (
 	"strings"
 
 	"valise/instance/dispatches"
+	"valise/instance/formula"
 	"valise/models"
 	"valise/models/iri"
+)
+
+// Form is a way to begin a draft: a kind of dispatch with its usual parts.
+type Form = formula.Form
+
+// Forms, in the order in which they are offered, and the languages that they are in.
+var (
+	Forms     = formula.Forms
+	Languages = formula.Languages
 )
 
 // Start says how a draft begins.
@@ -79,7 +89,9 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 			c.Marking = d.Marking
 		}
 	}
-	c.Paragraphs = Template(st.Form, st.Language, office.Title, addressee)
+	for _, text := range formula.Template(st.Form, st.Language, office.Title, addressee) {
+		c.Paragraphs = append(c.Paragraphs, dispatches.Paragraph{Text: text})
+	}
 	return s.Dispatches.StartDraft(ctx, person, st.Office, c, "")
 }
 

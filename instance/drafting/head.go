@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"valise/instance/dispatches"
+	"valise/instance/formula"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -172,7 +173,9 @@ func (s *Drafting) AddAddressee(ctx context.Context, person iri.IRI, draft strin
 		c.Action, c.Info = without(c.Action, actor), without(c.Info, actor)
 		if role == models.RoleAction {
 			c.Action = append(c.Action, actor)
-			fillGap(c, a.Name)
+			for i := range c.Paragraphs {
+				c.Paragraphs[i].Text = formula.Address(c.Paragraphs[i].Text, a.Name)
+			}
 		} else {
 			c.Info = append(c.Info, actor)
 		}

@@ -2,6 +2,7 @@ package drafting
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,8 +91,35 @@ func (s *Drafting) Comment(ctx context.Context, person iri.IRI, draft, part stri
 		if err == nil && !added {
 			return invalid("a draft holds at most %d comments", commentsMost)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.tellOfComment(ctx, tx, person, d)
 	})
+}
+
+// tellOfComment tells the drafter and everybody who wrote in the draft, of those who may
+// still read it, that somebody else has commented; not what.
+func (s *Drafting) tellOfComment(ctx context.Context, tx bun.Tx, by iri.IRI, d *models.Draft) error {
+	authors, err := models.RevisionAuthors(ctx, tx, d.ID)
+	if err != nil {
+		return err
+	}
+	mandates, err := models.Mandates(ctx, tx, d.Office, "", s.now(), 1000)
+	if err != nil {
+		return err
+	}
+	told := map[iri.IRI]bool{by: true}
+	for _, m := range mandates {
+		if told[m.Person] || m.Person != d.Drafter && !slices.Contains(authors, m.Person) {
+			continue
+		}
+		told[m.Person] = true
+		if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: m.Person, Kind: "draft comment", Subject: d.ID, Detail: string(by), CreatedAt: s.now()}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SettleComment closes a comment with its answers. One that is settled stays so.

@@ -81,8 +81,23 @@ func (a *area) lookup(r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	r.JSON(http.StatusOK, map[string]any{"card": card, "actor": f.Actor, "may": f.Why == ""})
+	offer := a.offer(f, typed(r))
+	r.JSON(http.StatusOK, map[string]any{"card": card, "actor": f.Actor, "may": f.Why == "", "role": offer.Role, "ceiling": offer.Ceiling})
 	return nil
+}
+
+// offer is the form once its account is known. Officials are offered what the community
+// holds, others the lowest marking: closed unless it is opened. A kind other than the
+// form's first stays as it was chosen.
+func (a *area) offer(of *found, f invitation) invitation {
+	if of.Standing != models.PeerAccredited || f.Role != models.RoleGuest {
+		return f
+	}
+	f.Role = models.RoleMember
+	if may := a.Communities.Ceilings(of.Ceiling); len(may) > 0 {
+		f.Ceiling = may[len(may)-1].Name
+	}
+	return f
 }
 
 // send invites, if the account was shown before; else it shows it.
@@ -94,13 +109,8 @@ func (a *area) send(r *page.Request) error {
 	}
 	if r.Field("act") == "look" || f.Actor == "" {
 		f.Actor = string(shown.Actor)
-		// Officials are offered what the community holds, others the lowest marking: closed
-		// unless it is opened.
-		if r.Field("act") == "look" && shown.Standing == models.PeerAccredited && f.Role == models.RoleGuest {
-			f.Role = models.RoleMember
-			if may := a.Communities.Ceilings(shown.Ceiling); len(may) > 0 {
-				f.Ceiling = may[len(may)-1].Name
-			}
+		if r.Field("act") == "look" {
+			f = a.offer(shown, f)
 		}
 		return a.showInvite(r, f, shown, "", "")
 	}

@@ -141,6 +141,11 @@ func (a *area) show(r *page.Request, id iri.IRI, f form) error {
 	if err != nil {
 		return err
 	}
+	if v.Unread {
+		if err := a.Desk.SawNotices(r.Ctx(), r.Person(), id); err != nil {
+			return err
+		}
+	}
 	d := v.Dispatch
 	out := &dispatchView{View: v, Id: id, Path: page.DispatchPath(id), From: page.Who(v.AuthorName, d.Author), Kind: kind(r, d.Kind), Issued: d.Origin == models.OriginIssued, Form: f}
 	if v.Archive && v.AuthorName != "" {

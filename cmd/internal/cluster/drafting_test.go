@@ -12,6 +12,7 @@ import (
 	"valise/config"
 	"valise/instance/dispatches"
 	"valise/instance/drafting"
+	"valise/instance/formula"
 	"valise/instance/redline"
 	"valise/models"
 	"valise/models/iri"
@@ -515,13 +516,13 @@ func TestOutlookAgreesWithRelease(t *testing.T) {
 func TestTemplatesInThreeLanguages(t *testing.T) {
 	for _, language := range drafting.Languages {
 		for _, f := range drafting.Forms {
-			ps := drafting.Template(f, language, "Embassy in Nicosia", "")
+			ps := formula.Template(f, language, "Embassy in Nicosia", "")
 			if len(ps) < 3 {
 				t.Errorf("%s in %s has %d paragraphs", f, language, len(ps))
 			}
 			for _, p := range ps {
-				if strings.ContainsAny(p.Text, "{}") || dispatches.Unfit(p.Text) != "" {
-					t.Errorf("%s in %s: %q", f, language, p.Text)
+				if strings.ContainsAny(p, "{}") || dispatches.Unfit(p) != "" {
+					t.Errorf("%s in %s: %q", f, language, p)
 				}
 			}
 		}
@@ -533,9 +534,9 @@ func TestTemplatesInThreeLanguages(t *testing.T) {
 		{"ar", "سفارة فرنسا", "وزارة الخارجية", "تُهدي سفارة فرنسا أطيب تحياتها إلى وزارة الخارجية، وتتشرف", "وتغتنم سفارة فرنسا هذه المناسبة لتُعرب مجددًا عن فائق تقديرها واحترامها."},
 		{"ar", "مكتب الاتصال", "وزارة الخارجية", "يُهدي مكتب الاتصال أطيب تحياته إلى وزارة الخارجية، ويتشرف", "ويغتنم مكتب الاتصال هذه المناسبة ليُعرب مجددًا عن فائق تقديره واحترامه."},
 	} {
-		ps := drafting.Template("noteVerbale", c.language, c.office, c.to)
-		if !strings.HasPrefix(ps[0].Text, c.opens) || !strings.HasPrefix(ps[2].Text, c.closes) {
-			t.Errorf("%s:\n%s\n%s", c.language, ps[0].Text, ps[2].Text)
+		ps := formula.Template("noteVerbale", c.language, c.office, c.to)
+		if !strings.HasPrefix(ps[0], c.opens) || !strings.HasPrefix(ps[2], c.closes) {
+			t.Errorf("%s:\n%s\n%s", c.language, ps[0], ps[2])
 		}
 	}
 }

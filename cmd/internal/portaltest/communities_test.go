@@ -236,6 +236,21 @@ func TestLookUpByScript(t *testing.T) {
 	if found.Status != 200 || !strings.Contains(found.Body, `"actor":"http://institute.localhost/u/fellow"`) || !strings.Contains(found.Body, "A person") || !strings.Contains(found.Body, `"may":true`) {
 		t.Errorf("found: %d %s", found.Status, found.Body)
 	}
+	// What the script preselects is what the page without script preselects.
+	const official = "who=%40state%40ministry.localhost&role=guest&ceiling=PUBLIC"
+	byScript := c.e.Ask("POST", c.path+"/lookup", "application/x-www-form-urlencoded", official)
+	if !strings.Contains(byScript.Body, `"role":"member"`) || !strings.Contains(byScript.Body, `"ceiling":"UNCLASSIFIED"`) {
+		t.Errorf("an official is offered: %s", byScript.Body)
+	}
+	if found := c.e.Ask("POST", c.path+"/lookup", "application/x-www-form-urlencoded", strings.Replace(official, "state%40ministry", "fellow%40institute", 1)); !strings.Contains(found.Body, `"role":"guest"`) || !strings.Contains(found.Body, `"ceiling":"PUBLIC"`) {
+		t.Errorf("a guest is offered: %s", found.Body)
+	}
+	c.e.Header.Del("Accept")
+	page := c.e.Get(c.path+"/invite").Submit(`main form[data-lookup]`, "who", "@state@ministry.localhost", "act", "look").OK()
+	if role, ceiling := page.Find("#role option[selected]").AttrOr("value", ""), page.Find("#ceiling option[selected]").Text(); role != "member" || ceiling != "UNCLASSIFIED" {
+		t.Errorf("without script: %s up to %s", role, ceiling)
+	}
+	c.e.Header.Set("Accept", "application/json")
 	none := c.e.Ask("POST", c.path+"/lookup", "application/x-www-form-urlencoded", "who=%40nobody%40institute.localhost")
 	if none.Status != 422 || !strings.Contains(none.Body, "no such account") || strings.Contains(none.Body, "card") {
 		t.Errorf("not found: %d %s", none.Status, none.Body)

@@ -55,6 +55,8 @@ func TestDraftToRelease(t *testing.T) {
 		t.Errorf("the gap: %q", got)
 	}
 
+	p = p.Submit("#at-p1 form.ed__f", "text", strings.Replace(p.Find("#at-p1 textarea").Text(), "[inform it of the following matter]", "propose a meeting of experts", 1), "do", "save").OK()
+
 	// Alice and Bob have the same page open and change the same words.
 	theirs := bob.Get(at).OK()
 	p.Submit("#at-p2 form.ed__f", "text", "A meeting on Monday.", "do", "save").OK().Says("Saved.")

@@ -295,7 +295,7 @@ func (p *Page) Follow(selector string) *Page {
 }
 
 // Sound fails on what no page may have: inline script or style, an id twice, a field
-// without a label, a heading that skips a level, more than one h1, something loaded from
+// without a label, a heading that skips a level, more than one h1, more than one main act, something loaded from
 // elsewhere.
 func (p *Page) Sound() *Page {
 	p.b.T.Helper()
@@ -333,6 +333,9 @@ func (p *Page) Sound() *Page {
 	})
 	if n := p.Find("h1").Length(); n != 1 {
 		bad("%d first headings", n)
+	}
+	if n := p.Find(".btn--main").Length(); n > 1 {
+		bad("%d main acts", n)
 	}
 	level := 0
 	p.Find("main h1,main h2,main h3,main h4").Each(func(_ int, s *goquery.Selection) {

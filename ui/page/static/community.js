@@ -8,13 +8,15 @@
       const mine = ++round;
       let found = null;
       try {
-        const answer = await fetch(form.dataset.lookup, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ who: handle }) });
+        const answer = await fetch(form.dataset.lookup, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams({ who: handle, role: form.elements.role.value, ceiling: form.elements.ceiling.value }) });
         found = await answer.json();
       } catch {
         return; // the button is still there
       }
       if (mine !== round) return; // she has typed on
       actor.value = found.actor || "";
+      if (found.role) form.elements.role.value = found.role;
+      if (found.ceiling) form.elements.ceiling.value = found.ceiling;
       button.textContent = found.may ? button.dataset.send : button.dataset.next;
       if (found.card) card.innerHTML = found.card; // made and escaped by our own server
       else card.textContent = found.detail || "";

@@ -1,10 +1,12 @@
-package drafting
+// Package formula holds the texts with which drafts begin: each kind of dispatch in three
+// languages, with gaps in square brackets that a drafter fills. What holds a gap is not
+// released.
+package formula
 
 import (
+	"regexp"
 	"slices"
 	"strings"
-
-	"valise/instance/dispatches"
 )
 
 // Form is a way to begin a draft: a kind of dispatch with its usual parts.
@@ -41,7 +43,7 @@ var styles = map[string]style{"en": english, "fr": french, "ar": arabic}
 
 // Template returns the paragraphs with which a form begins, in a language, with the
 // office's name in its formulas. addressee may be "": then a gap is left for it.
-func Template(f Form, language, office, addressee string) []dispatches.Paragraph {
+func Template(f Form, language, office, addressee string) []string {
 	st, ok := styles[language]
 	if !ok {
 		st = english
@@ -50,22 +52,51 @@ func Template(f Form, language, office, addressee string) []dispatches.Paragraph
 	if addressee != "" {
 		to = st.to(addressee)
 	}
-	var out []dispatches.Paragraph
+	var out []string
 	for _, text := range st.forms[f] {
 		text = st.fits(text, office)
 		text = strings.NewReplacer("{Office}", st.opens(office), "{office}", st.within(office), "{to}", to).Replace(text)
-		out = append(out, dispatches.Paragraph{Text: text})
+		out = append(out, text)
 	}
 	return out
 }
 
-// fillGap puts the addressee's name where a template has left a gap for it.
-func fillGap(c *dispatches.Content, name string) {
+// Address puts the addressee's name where a template has left a gap for it.
+func Address(text, name string) string {
 	for _, st := range styles {
-		for i := range c.Paragraphs {
-			c.Paragraphs[i].Text = strings.ReplaceAll(c.Paragraphs[i].Text, st.gap, st.to(name))
+		text = strings.ReplaceAll(text, st.gap, st.to(name))
+	}
+	return text
+}
+
+var bracketed = regexp.MustCompile(`\[[^\[\]]+\]`)
+
+// gaps are the placeholders of all templates.
+var gaps = func() map[string]bool {
+	out := map[string]bool{}
+	for _, st := range styles {
+		texts := []string{st.gap}
+		for _, form := range st.forms {
+			texts = append(texts, form...)
+		}
+		for _, text := range texts {
+			for _, gap := range bracketed.FindAllString(text, -1) {
+				out[gap] = true
+			}
 		}
 	}
+	return out
+}()
+
+// Gap returns the first placeholder of a template that is still in a text, or "". Other
+// words in brackets are the author's.
+func Gap(text string) string {
+	for _, found := range bracketed.FindAllString(text, -1) {
+		if gaps[found] {
+			return found
+		}
+	}
+	return ""
 }
 
 // first is the first word of a name in lower case.

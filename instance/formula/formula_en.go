@@ -1,4 +1,4 @@
-package drafting
+package formula
 
 var englishForms = map[Form][]string{
 	"cable": {

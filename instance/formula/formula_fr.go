@@ -1,4 +1,4 @@
-package drafting
+package formula
 
 var frenchForms = map[Form][]string{
 	"cable": {

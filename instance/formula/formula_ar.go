@@ -1,4 +1,4 @@
-package drafting
+package formula
 
 var arabicForms = map[Form][]string{
 	"cable": {
