@@ -2,6 +2,7 @@ package communities
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"valise/federation/policy"
 	"valise/federation/vocab"
+	"valise/instance/audit"
 	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
@@ -89,5 +91,39 @@ func (s *Communities) HostComment(ctx context.Context, guest, community, dispatc
 			return err
 		}
 		return s.announce(ctx, tx, c, item{inner: inner, kind: "Create", object: row.IRI, version: 1, rank: row.MarkingRank, purpose: models.PurposeComment, comment: row}, models.At(s.Now()))
+	})
+}
+
+// TakeBack erases a comment that the Group attested for a guest, because she asks for it on
+// this host: here, and by the Group's deletion at every member's instance. One that is gone
+// stays gone. Somebody else's is not found.
+func (s *Communities) TakeBack(ctx context.Context, guest, comment iri.IRI) error {
+	objects, err := s.keptAs(ctx, comment)
+	if err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		row, err := models.CommentByIRI(ctx, tx, comment)
+		if models.NotFound(err) || err == nil && row.AttestedFor != guest {
+			return dispatches.NotFound("comment")
+		}
+		if err != nil {
+			return fmt.Errorf("read the comment %s: %w", comment, err)
+		}
+		c, err := models.LockCommunity(ctx, tx, row.Community)
+		if models.NotFound(err) || err == nil && !c.Local {
+			return dispatches.NotFound("comment")
+		}
+		if err != nil || row.State != "shown" {
+			return err
+		}
+		inner, err := s.ownDeletion(ctx, tx, c, row, s.Now().UTC().Truncate(time.Second))
+		if err != nil {
+			return err
+		}
+		if err := s.eraseComment(ctx, tx, c, row, inner, objects, models.At(s.Now())); err != nil {
+			return fmt.Errorf("take the comment %s back from %s: %w", row.IRI, c.Name, err)
+		}
+		return audit.Append(ctx, tx, s.Now(), string(guest), "comment taken back", string(c.IRI), map[string]any{"comment": row.IRI})
 	})
 }

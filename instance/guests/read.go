@@ -147,6 +147,29 @@ func (g *Guests) Comment(ctx context.Context, r *Reader, id iri.IRI, text string
 	return g.Communities.HostComment(ctx, r.Actor, v.Dispatch.Community, v.Dispatch.IRI, text)
 }
 
+// Hers returns a comment of hers on a dispatch, which she may take back. All others are
+// not found.
+func (g *Guests) Hers(ctx context.Context, r *Reader, id, comment iri.IRI) (*View, *models.NamedComment, error) {
+	v, err := g.Read(ctx, r, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range v.Comments {
+		if c := &v.Comments[i]; c.IRI == comment && c.AttestedFor == r.Actor {
+			return v, c, nil
+		}
+	}
+	return nil, nil, dispatches.NotFound("comment")
+}
+
+// TakeBack erases a comment of hers everywhere. One that she has taken back stays gone.
+func (g *Guests) TakeBack(ctx context.Context, r *Reader, id, comment iri.IRI) error {
+	if _, err := g.Read(ctx, r, id); err != nil {
+		return err
+	}
+	return g.Communities.TakeBack(ctx, r.Actor, comment)
+}
+
 // Staff returns the dispatch that a link names to a person of ours who may read it.
 func (g *Guests) Staff(ctx context.Context, person iri.IRI, name string) (iri.IRI, error) {
 	id, err := g.Find(ctx, name)

@@ -132,8 +132,8 @@ func object(r *page.Request) (id iri.IRI, verb, file string, err error) {
 	p := r.Param("path")
 	if i := strings.LastIndex(p, "/files/"); i > 0 && !strings.Contains(p[i+len("/files/"):], "/") {
 		verb, file, p = "file", p[i+len("/files/"):], p[:i]
-	} else if i := strings.LastIndex(p, "/comment"); i > 0 && p[i:] == "/comment" {
-		verb, p = "comment", p[:i]
+	} else if i := strings.LastIndexByte(p, '/'); i > 0 && (p[i:] == "/comment" || p[i:] == "/take") {
+		verb, p = p[i+1:], p[:i]
 	}
 	for i := range r.Params {
 		if r.Params[i].Key == "path" {
@@ -159,7 +159,11 @@ func (a *area) open(r *page.Request) error {
 	if err != nil || done {
 		return err
 	}
-	if verb != "file" {
+	switch verb {
+	case "file":
+	case "take":
+		return a.askTake(r, g, id)
+	default:
 		return a.show(r, g, id, "", "")
 	}
 	f, content, err := a.Guests.File(r.Ctx(), g, id, file)
@@ -178,6 +182,7 @@ type view struct {
 	Path, Send   string
 	Files        []file
 	Comment, Why string
+	reader       iri.IRI
 }
 
 type file struct {
@@ -191,7 +196,7 @@ func (a *area) show(r *page.Request, g *guests.Reader, id iri.IRI, typed, why st
 		return err
 	}
 	d := v.Dispatch
-	out := view{View: v, Me: g.Handle, From: page.Who(v.AuthorName, d.Author), Path: path(d.IRI), Send: path(d.IRI, "comment"), Comment: typed, Why: why}
+	out := view{View: v, Me: g.Handle, From: page.Who(v.AuthorName, d.Author), Path: path(d.IRI), Send: path(d.IRI, "comment"), Comment: typed, Why: why, reader: g.Actor}
 	for _, t := range v.Addressees {
 		name := page.Who(t.Name, t.Actor)
 		switch {
@@ -222,13 +227,42 @@ func speaker(c models.NamedComment) iri.IRI {
 	return c.Author
 }
 
+type takeView struct {
+	Comment    *models.NamedComment
+	Seat       models.GuestSeat
+	Send, Back string
+}
+
+// askTake says what taking a comment back means before it is done.
+func (a *area) askTake(r *page.Request, g *guests.Reader, id iri.IRI) error {
+	v, c, err := a.Guests.Hers(r.Ctx(), g, id, iri.IRI(r.Field("comment")))
+	if err != nil {
+		return err
+	}
+	out := takeView{c, v.Seat, path(id, "take"), path(id) + "#comments"}
+	return r.Render(page.Page{Name: "guest/take", Title: r.T("guest.take.title"), Highest: v.Dispatch.MarkingRank, Data: out})
+}
+
+// Take is where she is asked whether she takes a comment back, "" for what is not hers.
+func (v view) Take(c models.NamedComment) string {
+	if c.AttestedFor != v.reader {
+		return ""
+	}
+	at := path(v.Dispatch.IRI, "take")
+	sep := "?"
+	if strings.Contains(at, "?") {
+		sep = "&"
+	}
+	return at + sep + url.Values{"comment": {string(c.IRI)}}.Encode()
+}
+
 // comment sends her words on.
 func (a *area) comment(r *page.Request) error {
 	id, verb, _, err := object(r)
 	if err != nil {
 		return err
 	}
-	if verb != "comment" || staff(r) {
+	if verb != "comment" && verb != "take" || staff(r) {
 		return page.NotFound
 	}
 	if r.Viewer.Guest == "" {
@@ -239,6 +273,13 @@ func (a *area) comment(r *page.Request) error {
 		return err
 	}
 	text := r.Field("comment")
+	if verb == "take" {
+		if err := a.Guests.TakeBack(r.Ctx(), g, id, iri.IRI(text)); err != nil {
+			return err
+		}
+		r.Say("guest.take.done")
+		return r.See(path(id) + "#comments")
+	}
 	err = a.Guests.Comment(r.Ctx(), g, id, text)
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)

@@ -198,6 +198,30 @@ func guestReadsByCode(t *testing.T, s *salon) {
 	anna := portaltest.SignIn(t, s.Nodes[foreignHost], s.anna)
 	anna.Get(page.DispatchPath(d.IRI)).OK().Says("October", "@eve@social.example", "on the word of the community")
 
+	// What she wrote here she takes back here; nobody else's words.
+	portaltest.SignIn(t, s.n(), s.boris).Get(page.DispatchPath(d.IRI)).Submit("#comments form", "comment", "Official words").OK()
+	s.Settle()
+	both := b.Get(at).OK().Sound().Says("Official words")
+	if n := both.Find("#comments article .btn--stop").Length(); n != 1 {
+		t.Errorf("%d comments can be taken back", n)
+	}
+	ask := both.Follow("#comments article .btn--stop").OK().Sound().Says("erased here and on every member’s instance", "October")
+	for _, lang := range []string{"fr", "ar", "en"} {
+		b.Get(ask.Path + "?comment=" + url.QueryEscape(ask.Find("input[name=comment]").AttrOr("value", "")) + "&lang=" + lang).OK().Sound()
+	}
+	officials, err := models.CommentsOn(t.Context(), s.n().Store.R, d.IRI, 10)
+	cluster.Must(t, err)
+	for _, c := range officials {
+		if c.AttestedFor == "" {
+			b.Get(ask.Path + "?comment=" + url.QueryEscape(string(c.IRI))).Is(404)
+			b.Post(ask.Path, url.Values{"comment": {string(c.IRI)}}).Is(404)
+		}
+	}
+	ask.Submit("main form").OK().Says("Your comment is taken back", "Official words").Lacks("October")
+	b.Post(ask.Path, url.Values{"comment": {ask.Find("input[name=comment]").AttrOr("value", "")}}).OK()
+	s.Settle()
+	anna.Get(page.DispatchPath(d.IRI)).OK().Says("Official words").Lacks("October")
+
 	list := b.Get("/read").OK().Sound().Says("Water", d.Reference, "You read as @eve@social.example")
 	list.Follow(".row__subj a").OK().Says("joint commission")
 	for _, lang := range []string{"fr", "ar"} {
