@@ -308,10 +308,10 @@ func InsertForward(ctx context.Context, db bun.IDB, f *Forward) (bool, error) {
 	return n == 1, err
 }
 
-// Colleagues lists who may read for an office, by name.
+// Colleagues lists who may read for an office and is not blocked, by name.
 func Colleagues(ctx context.Context, db bun.IDB, office iri.IRI, now Time) ([]DeskHolder, error) {
 	rows, err := raw(ctx, db, `SELECT DISTINCT a.iri, a.username, a.name, a.type FROM mandates AS m JOIN actors AS a ON a.iri = m.person
-		WHERE m.office = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY 3, 1 LIMIT 500`, string(office), int64(now))
+		WHERE m.office = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?) AND `+notBlocked+`m.person) ORDER BY 3, 1 LIMIT 500`, string(office), int64(now))
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ const insertNotice = `INSERT INTO notices (recipient, kind, subject, detail, cre
 
 // queueNotice makes a mail due to each person whom a notice is for and who wants one.
 const queueNotice = `INSERT INTO mail_queue (person, kind, created_at)
-	SELECT p.person, 'notice', CAST(? AS BIGINT) FROM preferences AS p WHERE p.notify AND p.email_at > 0 AND p.person IN (
+	SELECT p.person, 'notice', CAST(? AS BIGINT) FROM preferences AS p WHERE p.notify AND p.email_at > 0 AND ` + notBlocked + `p.person) AND p.person IN (
 		SELECT CAST(? AS TEXT) UNION SELECT m.person FROM mandates AS m WHERE m.office = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?)
 		UNION SELECT o.person FROM operators AS o WHERE CAST(? AS TEXT) = 'operator')`
 

@@ -39,3 +39,28 @@ func (c *PersonOperator) Run(a *app) error {
 	}
 	return a.done("%s may now administer this instance.", c.Person)
 }
+
+// PersonBlock blocks a person.
+type PersonBlock struct {
+	Person string `arg:""`
+	Reason string `required:"" help:"Why; it is kept in the audit trail."`
+}
+
+func (c *PersonBlock) Run(a *app) error {
+	if err := a.ask("POST", "/persons/"+url.PathEscape(c.Person)+"/block", machine.BlockChange{Reason: c.Reason}, nil); err != nil {
+		return err
+	}
+	return a.done("%s is blocked: her sessions are ended, she is let in by no way, and nobody acts in her name.", c.Person)
+}
+
+// PersonUnblock lifts a block.
+type PersonUnblock struct {
+	Person string `arg:""`
+}
+
+func (c *PersonUnblock) Run(a *app) error {
+	if err := a.ask("POST", "/persons/"+url.PathEscape(c.Person)+"/block", machine.BlockChange{Lift: true}, nil); err != nil {
+		return err
+	}
+	return a.done("%s may sign in again.", c.Person)
+}

@@ -124,6 +124,8 @@ type PersonCommands struct {
 	List     PersonList     `cmd:"" help:"List persons by user name."`
 	Password PersonPassword `cmd:"" help:"Print a one-time link with which a person sets her password and signs in."`
 	Operator PersonOperator `cmd:"" help:"Let a person administer the instance in the portal, or end that."`
+	Block    PersonBlock    `cmd:"" help:"End a person's sessions and let her in by no way; her mandates rest."`
+	Unblock  PersonUnblock  `cmd:"" help:"Let a person in again."`
 }
 
 // PersonAdd adds a person.
@@ -148,7 +150,13 @@ func (c *PersonList) Run(a *app) error {
 	if err := a.get("/persons", query{"after", c.From, "limit", c.limit()}, &l); err != nil {
 		return err
 	}
-	return showList(a, l, []string{"USER NAME", "NAME", "ID"}, func(o machine.Person) []string { return []string{o.Username, o.Name, string(o.ID)} })
+	return showList(a, l, []string{"USER NAME", "NAME", "ID", "STATE"}, func(o machine.Person) []string {
+		state := ""
+		if o.Blocked {
+			state = "blocked"
+		}
+		return []string{o.Username, o.Name, string(o.ID), state}
+	})
 }
 
 // MandateCommands are about rights.

@@ -105,9 +105,15 @@ func (a *Access) Passkey(ctx context.Context, ceremony string, response []byte, 
 		if err != nil || !ok {
 			return err
 		}
+		if err := a.admits(ctx, tx, who); err != nil {
+			return err
+		}
 		proof = &Proof{who, ByPasskey, a.now()}
 		return a.passed(ctx, tx, t)
 	})
+	if err == error(errBlocked) {
+		return nil, a.failed(ctx, from, who, ByPasskey, err)
+	}
 	if err == nil && proof == nil {
 		return nil, a.failed(ctx, from, who, ByPasskey, errCopied)
 	}

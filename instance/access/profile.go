@@ -151,11 +151,20 @@ func (a *Access) setFeed(ctx context.Context, person iri.IRI, hash, act string) 
 	})
 }
 
+var errFeed = refuse(404, "not-found", "there is no such feed: it may have been closed or renewed")
+
 // Feed returns whose feed a token opens, or the refusal not-found.
 func (a *Access) Feed(ctx context.Context, token string) (*models.Preferences, error) {
 	p, err := models.PreferencesByFeed(ctx, a.Store.R, digest(token))
 	if models.NotFound(err) {
-		return nil, refuse(404, "not-found", "there is no such feed: it may have been closed or renewed")
+		return nil, errFeed
+	}
+	if err != nil {
+		return nil, err
+	}
+	blocked, err := models.IsBlocked(ctx, a.Store.R, p.Person)
+	if err == nil && blocked {
+		return nil, errFeed
 	}
 	return p, err
 }

@@ -74,6 +74,11 @@ func (a *Access) begin(ctx context.Context, token string, s *models.Session, end
 		detail["community"] = s.Community
 	}
 	err = a.in(ctx, string(s.Person), act, string(s.Person), detail, func(ctx context.Context, tx bun.Tx) error {
+		if s.Kind == models.SessionPerson {
+			if err := a.admits(ctx, tx, s.Person); err != nil {
+				return err
+			}
+		}
 		ok, err := models.InsertSession(ctx, tx, s)
 		if err == nil && !ok {
 			return fmt.Errorf("begin a session of %s: the token was used before; renew it first", s.Person)

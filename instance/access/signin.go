@@ -67,7 +67,7 @@ func (a *Access) username(name string) string {
 
 // Password is the first step: name and password. An unknown name, a person without a
 // password and a wrong password take the same time and get the same answer. Refusals:
-// wrong-sign-in, wait (see Waiting).
+// wrong-sign-in, wait (see Waiting); after a right password blocked.
 func (a *Access) Password(ctx context.Context, name, password string, from Origin) (*Step, error) {
 	name = a.username(name)
 	var person iri.IRI
@@ -98,6 +98,12 @@ func (a *Access) Password(ctx context.Context, name, password string, from Origi
 	if !ok {
 		return nil, a.failed(ctx, from, person, ByPassword, errWrong)
 	}
+	if err := a.admits(ctx, a.Store.R, person); err != nil {
+		if err == error(errBlocked) {
+			err = a.failed(ctx, from, person, ByPassword, err)
+		}
+		return nil, err
+	}
 	if stale {
 		fresh, err := a.hash(ctx, password)
 		if err != nil {
@@ -120,6 +126,9 @@ func (a *Access) Password(ctx context.Context, name, password string, from Origi
 
 // after is what follows a first factor: a proof, or the question for the second one.
 func (a *Access) after(ctx context.Context, tx bun.Tx, person iri.IRI, method string) (*Step, error) {
+	if err := a.admits(ctx, tx, person); err != nil {
+		return nil, err
+	}
 	f, err := models.FactorsOf(ctx, tx, person)
 	if err != nil {
 		return nil, err

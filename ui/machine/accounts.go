@@ -58,7 +58,19 @@ func (a *api) accounts(r *gin.Engine) {
 			return nil, err
 		}
 		rows, err := a.Directory.Persons(c.Request.Context(), c.Query("after"), limit)
-		return list(rows, limit, person, func(p *models.Actor) string { return p.Username }), err
+		if err != nil {
+			return nil, err
+		}
+		ids := make([]iri.IRI, len(rows))
+		for i, p := range rows {
+			ids[i] = p.IRI
+		}
+		blocked, err := a.Access.Blocked(c.Request.Context(), ids)
+		return list(rows, limit, func(p *models.Actor) Person {
+			out := person(p)
+			out.Blocked = blocked[p.IRI] != nil
+			return out
+		}, func(p *models.Actor) string { return p.Username }), err
 	}))
 	r.POST("/mandates", a.do(a.mandate(func(c *gin.Context, office, person iri.IRI, in MandateChange) error {
 		ends := time.Time{}

@@ -174,7 +174,11 @@ func (a *api) person(c *gin.Context, as string) (iri.IRI, error) {
 	if as == "" {
 		return "", accounts.Invalid(`say in whose name: "as" is the user name of a person here`)
 	}
-	return a.Directory.Person(c.Request.Context(), as)
+	who, err := a.Directory.Person(c.Request.Context(), as)
+	if err != nil {
+		return "", err
+	}
+	return who, a.Access.MayAct(c.Request.Context(), who)
 }
 
 // number reads an integer parameter; missing is the default.

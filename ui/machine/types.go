@@ -58,6 +58,7 @@ type Person struct {
 	Username  string      `json:"username"`
 	Name      string      `json:"name"`
 	CreatedAt models.Time `json:"createdAt"`
+	Blocked   bool        `json:"blocked,omitempty"`
 }
 
 // NewPerson adds a person.

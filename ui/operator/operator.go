@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"valise/config"
+	"valise/instance/access"
 	"valise/instance/accounts"
 	"valise/instance/accreditation"
 	"valise/instance/checks"
@@ -36,6 +37,7 @@ type Services struct {
 	Checks        *checks.Checks
 	Queues        *queues.Queues
 	Recent        *refusals.Recent
+	Access        *access.Access
 	// Link makes the one-time link with which a person sets her way of signing in.
 	Link func(ctx context.Context, by string, person iri.IRI) (string, error)
 }

@@ -21,6 +21,9 @@ func (a *area) mountPeople(r *page.Routes) {
 	r.Operator("GET", "/operator/people", func(r *page.Request) error { return a.people(r, "", "") })
 	r.Operator("POST", "/operator/people", a.addPerson)
 	r.Operator("POST", "/operator/people/:person/link", a.link)
+	r.Operator("GET", "/operator/people/:person/block", func(r *page.Request) error { return a.askBlock(r, "") })
+	r.Operator("POST", "/operator/people/:person/block", a.block)
+	r.Operator("POST", "/operator/people/:person/unblock", a.unblock)
 }
 
 func (a *area) offices(r *page.Request, why string) error {
@@ -184,13 +187,22 @@ func (a *area) people(r *page.Request, why, link string) error {
 	if err != nil {
 		return err
 	}
+	ids := make([]iri.IRI, len(list))
+	for i, p := range list {
+		ids[i] = p.IRI
+	}
+	blocked, err := a.Access.Blocked(r.Ctx(), ids)
+	if err != nil {
+		return err
+	}
 	v := struct {
 		People         []*models.Actor
+		Blocked        map[iri.IRI]*models.BlockedPerson
 		Next           string
 		Why            string
 		Username, Name string
 		Link, For      string
-	}{People: list, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
+	}{People: list, Blocked: blocked, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
 	if len(list) == rows {
 		v.Next = "/operator/people?after=" + list[rows-1].Username
 	}

@@ -91,7 +91,7 @@ func New(s Services) (*page.Site, error) {
 		directory.New(s.Directory),
 		guest.New(guest.Services{Guests: s.Guests, Accreditation: s.Accreditation}),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
-			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Link: p.link}),
+			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Access: s.Access, Link: p.link}),
 	)
 }
 

@@ -207,20 +207,21 @@ func guestReadsByCode(t *testing.T, s *salon) {
 	}
 	ask := both.Follow("#comments article .btn--stop").OK().Sound().Says("erased here and on every member’s instance", "October")
 	for _, lang := range []string{"fr", "ar", "en"} {
-		b.Get(ask.Path + "?comment=" + url.QueryEscape(ask.Find("input[name=comment]").AttrOr("value", "")) + "&lang=" + lang).OK().Sound()
+		b.Get(ask.Path + "&lang=" + lang).OK().Sound()
 	}
+	take, _, _ := strings.Cut(ask.Path, "?")
 	officials, err := models.CommentsOn(t.Context(), s.n().Store.R, d.IRI, 10)
 	cluster.Must(t, err)
 	for _, c := range officials {
 		if c.AttestedFor == "" {
-			b.Get(ask.Path + "?comment=" + url.QueryEscape(string(c.IRI))).Is(404)
-			b.Post(ask.Path, url.Values{"comment": {string(c.IRI)}}).Is(404)
+			b.Get(take + "?comment=" + url.QueryEscape(string(c.IRI))).Is(404)
+			b.Post(take, url.Values{"comment": {string(c.IRI)}}).Is(404)
 		}
 	}
-	ask.Submit("main form").OK().Says("Your comment is taken back", "Official words").Lacks("October")
-	b.Post(ask.Path, url.Values{"comment": {ask.Find("input[name=comment]").AttrOr("value", "")}}).OK()
+	ask.Submit("main form").OK().Says("Your comment is taken back", "Official words").Lacks("suits us")
+	b.Post(take, url.Values{"comment": {ask.Find("input[name=comment]").AttrOr("value", "")}}).OK()
 	s.Settle()
-	anna.Get(page.DispatchPath(d.IRI)).OK().Says("Official words").Lacks("October")
+	anna.Get(page.DispatchPath(d.IRI)).OK().Says("Official words").Lacks("suits us")
 
 	list := b.Get("/read").OK().Sound().Says("Water", d.Reference, "You read as @eve@social.example")
 	list.Follow(".row__subj a").OK().Says("joint commission")
