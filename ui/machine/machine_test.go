@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"valise/instance/access"
 	"valise/instance/accounts"
 	"valise/instance/directory"
 	"valise/instance/dispatches"
@@ -39,7 +40,7 @@ func desk(t *testing.T) (http.Handler, *models.Store, *bytes.Buffer) {
 	}
 	logged := &bytes.Buffer{}
 	log := slog.New(slog.NewTextHandler(logged, nil))
-	h := Handler(Services{Own: own, Queues: &queues.Queues{Store: store, Now: now}, Directory: &directory.Directory{Store: store, Own: own, Rules: rules, Now: now},
+	h := Handler(Services{Own: own, Access: &access.Access{Options: access.Options{Store: store}}, Queues: &queues.Queues{Store: store, Now: now}, Directory: &directory.Directory{Store: store, Own: own, Rules: rules, Now: now},
 		Dispatches: &dispatches.Dispatches{Store: store, Own: own, Rules: rules, Now: now, Log: log}}, log)
 	return h, store, logged
 }
