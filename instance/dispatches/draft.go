@@ -138,7 +138,7 @@ func written(d *models.Draft) error {
 }
 
 func unfilled(where, gap string) error {
-	return &policy.Refusal{Code: "placeholder", Status: 422, Detail: fmt.Sprintf("the text begins from a template, and %s still has a gap, %s: write what belongs there, or take it out", where, gap)}
+	return &policy.Refusal{Code: "placeholder", Status: 422, Detail: fmt.Sprintf("the text begins from a template, and a gap such as %s is left in %s: write what belongs there, or take it out", gap, where)}
 }
 
 // checkCorrects refuses a correction of what is not the office's own and in force.

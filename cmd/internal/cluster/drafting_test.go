@@ -90,6 +90,15 @@ func (s *studio) finish(id string) int64 {
 	_, err := s.SaveHead(s.Context(), s.alice, id, desk.Content.Head, head)
 	cluster.Must(s.T, err)
 	cluster.Must(s.T, s.AddAddressee(s.Context(), s.alice, id, s.there, models.RoleAction))
+	for _, p := range s.open(s.alice, id).Content.Paragraphs {
+		text := p.Text
+		for gap := formula.Gap(text); gap != ""; gap = formula.Gap(text) {
+			text = strings.ReplaceAll(text, gap, "propose a meeting")
+		}
+		if text != p.Text {
+			s.save(s.alice, id, drafting.Edit{Part: p.ID, Base: p.Version, Text: text})
+		}
+	}
 	return s.open(s.alice, id).Draft.Revision
 }
 

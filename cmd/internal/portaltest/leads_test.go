@@ -161,7 +161,7 @@ func TestGapsAreNotReleased(t *testing.T) {
 	cluster.Must(t, err)
 	refused := func(what string, err error) {
 		t.Helper()
-		if err == nil || !strings.Contains(err.Error(), "still has a gap") {
+		if err == nil || !strings.Contains(err.Error(), "is left in") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
