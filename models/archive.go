@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 
 	"github.com/uptrace/bun"
 
@@ -208,21 +207,12 @@ type ArchiveWhole struct {
 // ArchiveText returns a record if a condition of models/audience on d, with bound
 // arguments, admits it; NotFound otherwise.
 func ArchiveText(ctx context.Context, db bun.IDB, id iri.IRI, cond string, args []any) (*ArchiveWhole, error) {
-	rows, err := bound(ctx, db, `SELECT d.iri, d.reference, d.kind, d.subject, d.precedence, d.marking, d.marking_rank, d.language, d.community, d.document, d.published_at, d.created_at, r.volume, r.position, COALESCE(v.title, ''), COALESCE(v.licence, '')
-		FROM dispatches AS d JOIN archive_records AS r ON r.dispatch = d.iri LEFT JOIN archive_volumes AS v ON v.volume = r.volume
-		WHERE d.iri = ? AND d.latest AND d.origin = 'archive' AND (`+cond+`)`, append([]any{id}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-		return nil, sql.ErrNoRows
-	}
 	w := &ArchiveWhole{Dispatch: Dispatch{Latest: true, Origin: OriginArchive}}
-	return w, rows.Scan(&w.IRI, &w.Reference, &w.Kind, &w.Subject, &w.Precedence, &w.Marking, &w.MarkingRank, &w.Language, &w.Community, &w.Document, &w.PublishedAt, &w.CreatedAt, &w.Volume, &w.Position, &w.Title, &w.Licence)
+	err := boundRow(ctx, db, `SELECT d.iri, d.reference, d.kind, d.subject, d.precedence, d.marking, d.marking_rank, d.language, d.community, d.document, d.published_at, d.created_at, r.volume, r.position, COALESCE(v.title, ''), COALESCE(v.licence, '')
+		FROM dispatches AS d JOIN archive_records AS r ON r.dispatch = d.iri LEFT JOIN archive_volumes AS v ON v.volume = r.volume
+		WHERE d.iri = ? AND d.latest AND d.origin = 'archive' AND (`+cond+`)`, append([]any{id}, args...),
+		&w.IRI, &w.Reference, &w.Kind, &w.Subject, &w.Precedence, &w.Marking, &w.MarkingRank, &w.Language, &w.Community, &w.Document, &w.PublishedAt, &w.CreatedAt, &w.Volume, &w.Position, &w.Title, &w.Licence)
+	return w, err
 }
 
 // ArchiveVolumeOf returns what a volume says of itself, or NotFound. That somebody may see

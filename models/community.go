@@ -309,13 +309,6 @@ func ContiguousSequence(ctx context.Context, db bun.IDB, community iri.IRI) (las
 	return last, err
 }
 
-// GuestKnown tells whether an actor of a guest instance is one that we invited: a
-// guest's standing is good for the invited actor alone.
-func GuestKnown(ctx context.Context, db bun.IDB, actor iri.IRI) (bool, error) {
-	return db.NewSelect().Model((*Invitation)(nil)).Where("invitee = ?", actor).Where("NOT incoming").
-		Where("state IN ('open', 'accepted', 'consumed')").Exists(ctx)
-}
-
 // EverMember tells whether the actor, or for an instance actor anybody on the host,
 // was ever in the community's audience.
 func EverMember(ctx context.Context, db bun.IDB, community, actor iri.IRI, host iri.Host) (bool, error) {

@@ -105,17 +105,7 @@ func readable(community iri.IRI, cond string, args []any, host iri.Host, member 
 // Archive records, which never leave, are not counted.
 func ReadableIn(ctx context.Context, db bun.IDB, community iri.IRI, cond string, args []any, host iri.Host, member iri.IRI) (r Readable, err error) {
 	query, all := readable(community, cond, args, host, member)
-	rows, err := bound(ctx, db, `SELECT `+query, all...)
-	if err != nil {
-		return r, err
-	}
-	defer rows.Close()
-	if rows.Next() {
-		err = rows.Scan(&r.Shared, &r.May, &r.Neighbours)
-	}
-	if err == nil {
-		err = rows.Err()
-	}
+	err = boundRow(ctx, db, `SELECT `+query, all, &r.Shared, &r.May, &r.Neighbours)
 	return r, err
 }
 
@@ -128,20 +118,10 @@ type CeilingEffect struct {
 
 // CeilingEffectOf counts it for the rank of the new ceiling.
 func CeilingEffectOf(ctx context.Context, db bun.IDB, community iri.IRI, rank int64) (e CeilingEffect, err error) {
-	rows, err := bound(ctx, db, `SELECT (SELECT COUNT(*) FROM members AS m WHERE m.community = ? AND m.state = 'active' AND m.ceiling > ?),
+	err = boundRow(ctx, db, `SELECT (SELECT COUNT(*) FROM members AS m WHERE m.community = ? AND m.state = 'active' AND m.ceiling > ?),
 		(SELECT COUNT(*) FROM dispatches AS d WHERE d.community = ? AND d.community <> '' AND d.latest AND d.state = 'in force' AND d.origin <> 'archive' AND d.marking_rank > ?),
-		(SELECT COUNT(*) FROM `+sentTo+` JOIN dispatches AS d ON d.iri = v.object_id AND d.latest WHERE v.state = 'pending' AND d.marking_rank > ?)`, community, rank, community, rank, community, community, rank)
-	if err != nil {
-		return e, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return e, sql.ErrNoRows
-	}
-	if err := rows.Scan(&e.Members, &e.Above, &e.Waiting); err != nil {
-		return e, err
-	}
-	return e, rows.Err()
+		(SELECT COUNT(*) FROM `+sentTo+` JOIN dispatches AS d ON d.iri = v.object_id AND d.latest WHERE v.state = 'pending' AND d.marking_rank > ?)`, []any{community, rank, community, rank, community, community, rank}, &e.Members, &e.Above, &e.Waiting)
+	return e, err
 }
 
 // CommunityInvitations lists the invitations of a community, newest first, before an id

@@ -201,6 +201,16 @@ func rawExec(ctx context.Context, db bun.IDB, query string, args ...any) (int64,
 // NotFound.
 func rawRow(ctx context.Context, db bun.IDB, query string, args []any, into ...any) error {
 	rows, err := raw(ctx, db, query, args...)
+	return oneRow(rows, err, into...)
+}
+
+// boundRow is rawRow for a query of bound.
+func boundRow(ctx context.Context, db bun.IDB, query string, args []any, into ...any) error {
+	rows, err := bound(ctx, db, query, args...)
+	return oneRow(rows, err, into...)
+}
+
+func oneRow(rows *sql.Rows, err error, into ...any) error {
 	if err != nil {
 		return err
 	}

@@ -113,26 +113,3 @@ func MayDraft(ctx context.Context, db bun.IDB, person iri.IRI, now Time) (bool, 
 	}
 	return err == nil, err
 }
-
-// ActorNames returns what actors are called, those of other instances by their directory
-// where their document had no name. Actors never heard of are absent.
-func ActorNames(ctx context.Context, db bun.IDB, ids []iri.IRI) (map[iri.IRI]string, error) {
-	out := map[iri.IRI]string{}
-	if len(ids) == 0 {
-		return out, nil
-	}
-	rows, err := bound(ctx, db, `SELECT o.iri, o.name FROM peer_offices AS o WHERE o.iri IN (?) UNION ALL SELECT a.iri, a.name FROM actors AS a WHERE a.iri IN (?) AND a.name <> ''`, ids, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id iri.IRI
-		var name string
-		if err := rows.Scan(&id, &name); err != nil {
-			return nil, err
-		}
-		out[id] = name
-	}
-	return out, rows.Err()
-}

@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"database/sql"
 	"strconv"
 
 	"github.com/uptrace/bun"
@@ -122,29 +121,16 @@ const (
 // NotFound otherwise. readers are all for whom the person reads, herself first; comments is the
 // condition on comments. It takes three statements.
 func DossierOf(ctx context.Context, db bun.IDB, id iri.IRI, readers []iri.IRI, cond string, args []any, comments string, commentArgs []any) (*Dossier, error) {
-	rows, err := bound(ctx, db, `SELECT d.id, d.iri, d.version, d.origin, d.author, d.author_host, d.community, d.reference, d.kind, d.subject, d.precedence, d.precedence_rank,
+	o, d := &Dossier{}, new(Dispatch)
+	o.Dispatch, d.Latest = d, true
+	err := boundRow(ctx, db, `SELECT d.id, d.iri, d.version, d.origin, d.author, d.author_host, d.community, d.reference, d.kind, d.subject, d.precedence, d.precedence_rank,
 		d.marking, d.marking_rank, d.language, d.context, d.activity, d.document, d.digest, d.signatory, d.change_note, d.state, d.published_at, d.distributed_at, d.updated_at,
 		d.withdrawn_at, d.superseded_by, d.due_at, d.created_at, COALESCE(NULLIF(a.name, ''), o.name, ''), COALESCE(c.name, ''), COALESCE(s.name, '')
 		FROM dispatches AS d LEFT JOIN actors AS a ON a.iri = d.author LEFT JOIN peer_offices AS o ON o.iri = d.author LEFT JOIN communities AS c ON c.iri = d.community LEFT JOIN actors AS s ON s.iri = d.signatory
-		WHERE d.iri = ? AND d.latest AND (`+cond+`)`, append([]any{id}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-		return nil, sql.ErrNoRows
-	}
-	o, d := &Dossier{}, new(Dispatch)
-	o.Dispatch, d.Latest = d, true
-	if err := rows.Scan(&d.ID, &d.IRI, &d.Version, &d.Origin, &d.Author, &d.AuthorHost, &d.Community, &d.Reference, &d.Kind, &d.Subject, &d.Precedence, &d.PrecedenceRank,
+		WHERE d.iri = ? AND d.latest AND (`+cond+`)`, append([]any{id}, args...), &d.ID, &d.IRI, &d.Version, &d.Origin, &d.Author, &d.AuthorHost, &d.Community, &d.Reference, &d.Kind, &d.Subject, &d.Precedence, &d.PrecedenceRank,
 		&d.Marking, &d.MarkingRank, &d.Language, &d.Context, &d.Activity, &d.Document, &d.Digest, &d.Signatory, &d.ChangeNote, &d.State, &d.PublishedAt, &d.DistributedAt, &d.UpdatedAt,
-		&d.WithdrawnAt, &d.SupersededBy, &d.DueAt, &d.CreatedAt, &o.AuthorName, &o.CommunityName, &o.SignatoryName); err != nil {
-		return nil, err
-	}
-	if err := rows.Close(); err != nil {
+		&d.WithdrawnAt, &d.SupersededBy, &d.DueAt, &d.CreatedAt, &o.AuthorName, &o.CommunityName, &o.SignatoryName)
+	if err != nil {
 		return nil, err
 	}
 	if err := o.parts(ctx, db, readers); err != nil {
@@ -360,18 +346,7 @@ func VersionsWhere(ctx context.Context, db bun.IDB, id iri.IRI, numbers []int64,
 
 // AttachmentWhere returns one file of a dispatch, under the same condition.
 func AttachmentWhere(ctx context.Context, db bun.IDB, id iri.IRI, digest, cond string, args []any) (*Attachment, error) {
-	rows, err := bound(ctx, db, `SELECT f.dispatch, f.digest, f.name, f.media_type, f.size, f.state FROM attachments AS f
-		WHERE f.dispatch = ? AND f.digest = ? AND EXISTS (SELECT 1 FROM dispatches AS d WHERE d.iri = f.dispatch AND d.latest AND (`+cond+`))`, append([]any{id, digest}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-		return nil, sql.ErrNoRows
-	}
 	a := new(Attachment)
-	return a, rows.Scan(&a.Dispatch, &a.Digest, &a.Name, &a.MediaType, &a.Size, &a.State)
+	return a, boundRow(ctx, db, `SELECT f.dispatch, f.digest, f.name, f.media_type, f.size, f.state FROM attachments AS f
+		WHERE f.dispatch = ? AND f.digest = ? AND EXISTS (SELECT 1 FROM dispatches AS d WHERE d.iri = f.dispatch AND d.latest AND (`+cond+`))`, append([]any{id, digest}, args...), &a.Dispatch, &a.Digest, &a.Name, &a.MediaType, &a.Size, &a.State)
 }

@@ -183,13 +183,15 @@ func SearchCommentHits(ctx context.Context, db bun.IDB, s SearchScope, ids []int
 	return out, rows.Err()
 }
 
-// NamesOf returns the display names of actors; who has none is not in the answer.
+// NamesOf returns what actors are called, those of other instances by their directory where
+// their document had no name; who has none is not in the answer.
 func NamesOf(ctx context.Context, db bun.IDB, ids []iri.IRI) (map[iri.IRI]string, error) {
 	out := map[iri.IRI]string{}
 	if len(ids) == 0 {
 		return out, nil
 	}
-	rows, err := bound(ctx, db, `SELECT iri, name FROM actors WHERE name <> '' AND iri IN (?)`, ids)
+	rows, err := bound(ctx, db, `SELECT a.iri, a.name FROM actors AS a WHERE a.name <> '' AND a.iri IN (?)
+		UNION SELECT o.iri, COALESCE(NULLIF(a.name, ''), o.name) FROM peer_offices AS o LEFT JOIN actors AS a ON a.iri = o.iri WHERE o.name <> '' AND o.iri IN (?)`, ids, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -248,19 +248,9 @@ func (s *Communities) Leave(ctx context.Context, person, community iri.IRI) erro
 // cancelled; her instance is told in the way that its software understands.
 func (s *Communities) Remove(ctx context.Context, person, community, member iri.IRI, reason string) error {
 	return s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		c, err := s.organise(ctx, tx, person, community)
+		c, m, err := s.governed(ctx, tx, person, community, member, "the office and the organiser cannot be removed from their own community")
 		if err != nil {
 			return err
-		}
-		m, err := models.MemberOf(ctx, tx, community, member)
-		if models.NotFound(err) || err == nil && m.State != models.MemberActive {
-			return invalid("%s is not a member of %s", member, c.Name)
-		}
-		if err != nil {
-			return err
-		}
-		if member == c.Office || member == c.Organiser {
-			return invalid("the office and the organiser cannot be removed from their own community")
 		}
 		if err := s.end(ctx, tx, c, m, models.MemberRemoved, reason); err != nil {
 			return err

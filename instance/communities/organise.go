@@ -205,19 +205,9 @@ func (s *Communities) Member(ctx context.Context, person, community, member iri.
 // invitation.
 func (s *Communities) Narrow(ctx context.Context, person, community, member iri.IRI, ceiling string, ends time.Time) error {
 	return s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		c, err := s.organise(ctx, tx, person, community)
+		_, m, err := s.governed(ctx, tx, person, community, member, "the office and the organiser are bound by the ceiling of the community alone")
 		if err != nil {
 			return err
-		}
-		m, err := models.MemberOf(ctx, tx, community, member)
-		if models.NotFound(err) || err == nil && m.State != models.MemberActive {
-			return invalid("%s is not a member of %s", member, c.Name)
-		}
-		if err != nil {
-			return err
-		}
-		if member == c.Office || member == c.Organiser {
-			return invalid("the office and the organiser are bound by the ceiling of the community alone")
 		}
 		was := map[string]any{"member": member, "ceiling": s.Guard.Name(m.Ceiling), "ends": m.EndsAt.String()}
 		if ceiling != "" {
@@ -244,6 +234,23 @@ func (s *Communities) Narrow(ctx context.Context, person, community, member iri.
 		}
 		return audit.Append(ctx, tx, s.Now(), string(person), "terms narrowed", string(community), map[string]any{"before": was, "ceiling": s.Guard.Name(m.Ceiling), "ends": m.EndsAt.String()})
 	})
+}
+
+// governed locks a community that the person organises and reads a member in force whose
+// terms are hers to change. own says why not those of the office and the organiser.
+func (s *Communities) governed(ctx context.Context, tx bun.Tx, person, community, member iri.IRI, own string) (*models.Community, *models.Member, error) {
+	c, err := s.organise(ctx, tx, person, community)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := models.MemberOf(ctx, tx, community, member)
+	if models.NotFound(err) || err == nil && m.State != models.MemberActive {
+		return nil, nil, invalid("%s is not a member of %s", member, c.Name)
+	}
+	if err == nil && (member == c.Office || member == c.Organiser) {
+		err = invalid("%s", own)
+	}
+	return c, m, err
 }
 
 // CeilingEffect says what another ceiling would do, before it is set.

@@ -181,7 +181,7 @@ func (d *Directory) Collectives(ctx context.Context, person iri.IRI) ([]Expanded
 	for _, c := range rows {
 		ids = append(ids, c.Members...)
 	}
-	names, err := models.ActorNames(ctx, d.Store.R, ids)
+	names, err := models.NamesOf(ctx, d.Store.R, ids)
 	if err != nil {
 		return nil, fmt.Errorf("name the members of collective addresses: %w", err)
 	}

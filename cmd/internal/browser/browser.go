@@ -275,16 +275,6 @@ func (p *Person) Evaluate(expression string) string {
 	return run(p, chromedp.Evaluate[string]("String("+expression+")"))
 }
 
-// Dark chooses what the person's system prefers.
-func (p *Person) Dark(dark bool) {
-	p.t.Helper()
-	if dark {
-		p.prefers("dark")
-	} else {
-		p.prefers("light")
-	}
-}
-
 // Size changes the window.
 func (p *Person) Size(width, height int64) {
 	p.t.Helper()
