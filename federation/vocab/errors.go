@@ -65,3 +65,14 @@ func excerpt(s string) string {
 	}
 	return strconv.QuoteToASCII(s)
 }
+
+// Clip shortens what another instance wrote to at most n bytes of whole characters.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}

@@ -56,7 +56,7 @@ func (s *Accreditation) ReceiveOffer(ctx context.Context, tx bun.Tx, a *inbox.Ar
 	case peer.State != models.PeerProposed:
 		return &policy.Refusal{Code: "not-open", Detail: fmt.Sprintf("%s is %s", peer.Host, peer.State)}
 	}
-	peer.InstanceActor, peer.OfferedKey, peer.Contact, peer.AskedCeiling = offer.Actor, key, clip(offer.Contact, 500), int64(offer.Ceiling.Rank)
+	peer.InstanceActor, peer.OfferedKey, peer.Contact, peer.AskedCeiling = offer.Actor, key, vocab.Clip(offer.Contact, 500), int64(offer.Ceiling.Rank)
 	peer.UpdatedAt = models.At(a.Now)
 	crossed := peer.State == models.PeerProposed && peer.ProposedByUs
 	if crossed && peer.PinnedKey == key {
@@ -78,7 +78,7 @@ func (s *Accreditation) ReceiveOffer(ctx context.Context, tx bun.Tx, a *inbox.Ar
 			Detail: fmt.Sprintf("%s proposed while our proposal was under way; its key was compared when we proposed", peer.Host)})
 	}
 	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: models.Operator, Kind: "accreditation proposed", Subject: string(peer.Host), CreatedAt: models.At(a.Now),
-		Detail: fmt.Sprintf("%s (%s) asks for accreditation up to %s; fingerprint %s; contact %s", clip(offer.Name, 200), peer.Host, clip(offer.Ceiling.Level, 50), offer.Fingerprint, peer.Contact)})
+		Detail: fmt.Sprintf("%s (%s) asks for accreditation up to %s; fingerprint %s; contact %s", vocab.Clip(offer.Name, 200), peer.Host, vocab.Clip(offer.Ceiling.Level, 50), offer.Fingerprint, peer.Contact)})
 }
 
 // ReceiveAnswer takes the answer to our proposal: Accept or Reject of its id.
@@ -126,11 +126,4 @@ func (s *Accreditation) later() {
 	if s.Changed != nil {
 		s.Changed()
 	}
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }

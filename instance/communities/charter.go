@@ -115,7 +115,7 @@ func (s *Communities) Invitation(ctx context.Context, person, invitation iri.IRI
 		if err != nil {
 			return nil, err
 		}
-		v.Community, v.Words, v.Charter = clip(in.GroupName, 500), in.Summary, in.Charter
+		v.Community, v.Words, v.Charter = vocab.Clip(in.GroupName, 500), in.Summary, in.Charter
 	} else {
 		c, err := models.CommunityByIRI(ctx, s.Store.R, row.Community)
 		if err != nil {

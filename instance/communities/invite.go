@@ -278,7 +278,7 @@ func (s *Communities) ReceiveInvite(ctx context.Context, tx bun.Tx, actor iri.IR
 	row := &models.Invitation{IRI: in.ID, Community: in.Group, Invitee: in.Invitee, Sponsor: in.Sponsor, Role: in.Role, Ceiling: min(rank, s.Guard.Federates()), CharterDigest: in.CharterDigest,
 		EndsAt: models.At(in.EndTime), ExpiresAt: now.Add(openFor), State: models.InvitationOpen, Incoming: in.Group.Host() != s.Own, Document: raw, CreatedAt: now}
 	if !row.Incoming {
-		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: in.Invitee, Kind: "invitation", Subject: string(in.ID), Detail: clip(in.GroupName, 200), CreatedAt: now})
+		return models.InsertNotice(ctx, tx, &models.Notice{Recipient: in.Invitee, Kind: "invitation", Subject: string(in.ID), Detail: vocab.Clip(in.GroupName, 200), CreatedAt: now})
 	}
 	if err := models.InsertInvitation(ctx, tx, row); models.IsConflict(err) {
 		return nil
@@ -286,7 +286,7 @@ func (s *Communities) ReceiveInvite(ctx context.Context, tx bun.Tx, actor iri.IR
 		return err
 	}
 	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: in.Invitee, Kind: "invitation", Subject: string(in.ID), CreatedAt: now,
-		Detail: fmt.Sprintf("%s (%s) invites you as %s", clip(in.GroupName, 200), in.Group, in.Role)})
+		Detail: fmt.Sprintf("%s (%s) invites you as %s", vocab.Clip(in.GroupName, 200), in.Group, in.Role)})
 }
 
 // Invitations lists a person's invitations and those of her offices, newest first.
@@ -385,7 +385,7 @@ func (s *Communities) join(ctx context.Context, tx bun.Tx, row *models.Invitatio
 	window := models.At(now)
 	if in, err := s.read(row.IRI, row.Document); err == nil {
 		if in.GroupName != "" {
-			name = clip(in.GroupName, 500)
+			name = vocab.Clip(in.GroupName, 500)
 		}
 		window, charter = models.At(in.HistoryFrom), in.Charter
 	}
@@ -427,11 +427,4 @@ func (s *Communities) Decline(ctx context.Context, person, invitation iri.IRI) e
 		_, err = s.Out.Publish(ctx, tx, outbox.Publication{ID: id, Actor: row.Invitee, Type: "Reject", ObjectID: invitation, Bytes: doc, Purpose: models.PurposeControl, Lane: string(group.IRI), To: outbox.Direct(group)})
 		return err
 	})
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }

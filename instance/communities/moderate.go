@@ -179,7 +179,7 @@ func (s *Communities) keepRemoval(ctx context.Context, tx bun.Tx, a *inbox.Arriv
 		return nil
 	}
 	reason, _ := in.Node.Get("summary").Str()
-	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: comment.Author, Kind: "comment removed", Subject: string(c.IRI), Detail: clip(reason, maxReason), CreatedAt: models.At(a.Now)})
+	return models.InsertNotice(ctx, tx, &models.Notice{Recipient: comment.Author, Kind: "comment removed", Subject: string(c.IRI), Detail: vocab.Clip(reason, maxReason), CreatedAt: models.At(a.Now)})
 }
 
 // SetCommenting says who may comment from now on: models.ByOrganisers, ByMembers or

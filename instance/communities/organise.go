@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"valise/federation/policy"
+	"valise/federation/vocab"
 	"valise/instance/audit"
 	"valise/instance/dispatches"
 	"valise/models"
@@ -85,7 +86,7 @@ func (s *Communities) Overview(ctx context.Context, person, after iri.IRI, limit
 	for i, v := range o.Invitations {
 		if v.CommunityName == "" && v.Document != nil {
 			if in, err := s.read(v.IRI, v.Document); err == nil {
-				o.Invitations[i].CommunityName = clip(in.GroupName, 500)
+				o.Invitations[i].CommunityName = vocab.Clip(in.GroupName, 500)
 			}
 		}
 	}

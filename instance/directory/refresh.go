@@ -102,7 +102,7 @@ func (d *Directory) keep(ctx context.Context, host iri.Host, items []vocab.Offic
 	var changed []*models.PeerOffice
 	listed := map[iri.IRI]bool{}
 	for _, item := range items {
-		o := &models.PeerOffice{IRI: item.ID, Host: host, Username: clip(item.PreferredUsername, 100), Name: clip(item.Name, 500), Code: clip(item.Code, 100), Post: clip(item.Post, 200), SeenAt: now}
+		o := &models.PeerOffice{IRI: item.ID, Host: host, Username: vocab.Clip(item.PreferredUsername, 100), Name: vocab.Clip(item.Name, 500), Code: vocab.Clip(item.Code, 100), Post: vocab.Clip(item.Post, 200), SeenAt: now}
 		have := known[o.IRI]
 		if !listed[o.IRI] && (have == nil || have.Username != o.Username || have.Name != o.Name || have.Code != o.Code || have.Post != o.Post) {
 			changed = append(changed, o)
@@ -128,17 +128,6 @@ func (d *Directory) keep(ctx context.Context, host iri.Host, items []vocab.Offic
 		changed, gone = changed[n:], gone[m:]
 	}
 	return nil
-}
-
-// clip shortens what another instance wrote to at most n bytes of whole characters.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && s[n]&0xC0 == 0x80 {
-		n--
-	}
-	return s[:n]
 }
 
 // PeerOffices lists the known offices of a peer by id, after an id.

@@ -103,7 +103,7 @@ func (p place) Below(what string, fields ...string) string {
 }
 
 // Handle is how somebody of the community is addressed.
-func (p place) Handle(id iri.IRI) string { return handle(id) }
+func (p place) Handle(id iri.IRI) string { return page.Handle(id) }
 
 // frame is a page of one community.
 func frame(name, title string, p place, data any) page.Page {
@@ -141,20 +141,6 @@ func (a *area) serve(r *page.Request, handlers map[string]page.Handler) error {
 
 // idOf is the object that the request is about.
 func idOf(r *page.Request) iri.IRI { return r.MustGet("id").(iri.IRI) }
-
-// who is how an actor is named where its name is not known: by its address.
-func who(name string, id iri.IRI) string {
-	if name != "" {
-		return name
-	}
-	return handle(id)
-}
-
-// handle is the address of an actor, as far as its id tells it.
-func handle(id iri.IRI) string {
-	path := strings.Split(strings.TrimRight(string(id), "/"), "/")
-	return "@" + strings.TrimPrefix(path[len(path)-1], "@") + "@" + string(id.Host())
-}
 
 // refused shows a form again with what is wrong in it; other errors are returned.
 func refused(r *page.Request, err error, again func(why string) error) error {

@@ -227,7 +227,7 @@ func (a *area) showInvitation(r *page.Request, name, why string) error {
 	}
 	i := v.Invitation
 	fresh := i.ExpiresAt > models.At(r.Now())
-	out := &invitationView{InvitationView: v, Path: page.ObjectPath("invitations", i.IRI), Who: who(v.Invitee, i.Invitee), By: who(v.Sponsor, i.Sponsor), Why: why,
+	out := &invitationView{InvitationView: v, Path: page.ObjectPath("invitations", i.IRI), Who: page.Who(v.Invitee, i.Invitee), By: page.Who(v.Sponsor, i.Sponsor), Why: why,
 		Open: i.State == models.InvitationOpen && fresh, Live: v.Runs && (i.State == models.InvitationOpen || i.State == models.InvitationAccepted)}
 	if v.Runs {
 		out.Of, out.Print = page.ObjectPath("communities", i.Community), page.ObjectPath("guest-invitations", i.IRI)

@@ -64,7 +64,7 @@ func (a *area) memberOf(r *page.Request, what string, limit int) (*memberView, e
 	if err != nil {
 		return nil, err
 	}
-	v := &memberView{MemberView: m, Place: at(m.Community, what, true), Name: who(m.Member.Name, actor), Here: m.Member.Host == a.Own, Ceilings: a.Communities.Ceilings(m.Member.Ceiling),
+	v := &memberView{MemberView: m, Place: at(m.Community, what, true), Name: page.Who(m.Member.Name, actor), Here: m.Member.Host == a.Own, Ceilings: a.Communities.Ceilings(m.Member.Ceiling),
 		Bound: actor == m.Community.Office || actor == m.Community.Organiser, Today: r.Now().UTC().Format(time.DateOnly)}
 	if r.Int("before", 0) > 0 {
 		v.First = v.Place.Below(what, "who", string(actor))

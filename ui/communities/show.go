@@ -70,7 +70,7 @@ func (a *area) show(r *page.Request, f form) error {
 			out.Groups = append(out.Groups, group{Rank: d.Key.Precedence})
 		}
 		g := &out.Groups[len(out.Groups)-1]
-		x := row{DeskRow: d, From: who(d.AuthorName, d.Author), Kind: r.Word("correspondence.kind."+strings.ReplaceAll(d.Kind, "-", ""), d.Kind), Time: d.DistributedAt.Time()}
+		x := row{DeskRow: d, From: page.Who(d.AuthorName, d.Author), Kind: r.Word("correspondence.kind."+strings.ReplaceAll(d.Kind, "-", ""), d.Kind), Time: d.DistributedAt.Time()}
 		if d.Origin == models.OriginArchive {
 			x.Time = d.PublishedAt.Time()
 		}
@@ -129,7 +129,7 @@ func lines(all []models.CommunityComment) (out []line, highest int64) {
 		if c.AttestedFor != "" {
 			author = c.AttestedFor
 		}
-		out = append(out, line{c, who(c.Name, author)})
+		out = append(out, line{c, page.Who(c.Name, author)})
 		highest = max(highest, c.MarkingRank)
 	}
 	return out, highest

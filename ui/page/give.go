@@ -62,6 +62,11 @@ func Who(name string, id iri.IRI) string {
 	if name != "" {
 		return name
 	}
+	return Handle(id)
+}
+
+// Handle is the address of an actor, as far as its id tells it.
+func Handle(id iri.IRI) string {
 	path := strings.Split(strings.TrimRight(string(id), "/"), "/")
-	return "@" + path[len(path)-1] + "@" + string(id.Host())
+	return "@" + strings.TrimPrefix(path[len(path)-1], "@") + "@" + string(id.Host())
 }
