@@ -2,7 +2,6 @@ package drafting
 
 import (
 	"io"
-	"mime"
 	"net/http"
 
 	"valise/ui/page"
@@ -48,10 +47,8 @@ func (a *area) download(r *page.Request) error {
 		return err
 	}
 	defer body.Close()
-	h := r.Writer.Header()
-	h.Set("Content-Type", f.MediaType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	r.Attach(f.Name)
+	r.Writer.Header().Set("Content-Type", f.MediaType)
 	r.Status(http.StatusOK)
 	_, err = io.Copy(r.Writer, body)
 	return err

@@ -14,7 +14,7 @@ import (
 // Attach makes the answer a file that is kept and never opened here.
 func (r *Request) Attach(name string) {
 	h := r.Writer.Header()
-	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": name})
+	disposition := mime.FormatMediaType("attachment", map[string]string{"filename": shown(name)})
 	if disposition == "" {
 		disposition = "attachment"
 	}

@@ -190,7 +190,7 @@ func (s *Site) problem(err error) (p *Problem, fault bool) {
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return &Problem{http.StatusRequestEntityTooLarge, "too-large", fmt.Sprintf("what was sent is larger than %d bytes", large.Limit)}, false
+		return &Problem{http.StatusRequestEntityTooLarge, "too-large", ""}, false
 	}
 	if status, code, detail, ok := s.Refused(err); ok {
 		return &Problem{status, code, detail}, false

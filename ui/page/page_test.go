@@ -3,10 +3,12 @@ package page_test
 import (
 	"context"
 	"embed"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +46,9 @@ func TestFrame(t *testing.T) {
 			return r.Render(page.Page{Name: "sample/one", Title: r.T("sample.title"), Highest: 3, Data: "<b>x</b>"})
 		})
 		r.Signed("POST", "/sample", func(r *page.Request) error { return page.Invalid("no %s", r.Field("word")) })
+		r.Signed("GET", "/turned", func(r *page.Request) error {
+			return r.Render(page.Page{Name: "sample/one", Title: "gnp\u202e.exe", Data: "a – b\u2067c\u2069 … \u200fd\u202c"})
+		})
 		r.Signed("GET", "/fault", func(r *page.Request) error { return context.DeadlineExceeded })
 	}})
 	if err != nil {
@@ -83,6 +88,14 @@ func TestFrame(t *testing.T) {
 		!strings.Contains(w.Body.String(), "no &lt;i&gt;") || !strings.Contains(w.Body.String(), "long words") {
 		t.Errorf("bad input: %d\n%s", w.Code, w.Body)
 	}
+	if w := ask("GET", "/turned", ""); strings.ContainsAny(w.Body.String(), "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") || !strings.Contains(w.Body.String(), "a – bc … \u200fd") || !strings.Contains(w.Body.String(), "gnp.exe") {
+		t.Errorf("text that turns round what is beside it: %q", w.Body)
+	}
+	// A short word is kept too; what lists and hidden fields hold is not shown.
+	if w := ask("POST", "/sample", "comment=Agreed.&role=member&id=https://a.localhost/g/x&b="+strings.Repeat("b", 200_001), "Sec-Fetch-Site", "same-origin"); w.Code != 413 ||
+		!strings.Contains(w.Body.String(), ">Agreed.</textarea>") || !strings.Contains(w.Body.String(), strings.Repeat("b", 200_001)) || strings.Contains(w.Body.String(), ">member<") || strings.Contains(w.Body.String(), "/g/x") {
+		t.Errorf("a field that is too long: %d, %d bytes", w.Code, w.Body.Len())
+	}
 	if w := ask("POST", "/sample", "word=1", "Sec-Fetch-Site", "cross-site"); w.Code != 403 {
 		t.Errorf("a form of another site: %d", w.Code)
 	}
@@ -93,5 +106,39 @@ func TestFrame(t *testing.T) {
 	i := strings.Index(css, "/static/valise.")
 	if w := ask("GET", css[i:strings.Index(css[i:], `"`)+i], ""); w.Code != 200 || strings.Contains(w.Body.String(), `url("text-`) || !strings.Contains(w.Header().Get("Cache-Control"), "immutable") {
 		t.Errorf("the sheet: %d %v", w.Code, w.Header())
+	}
+}
+
+// An upload that is too large is read to its end, so that its browser reads the answer.
+func TestTooLarge(t *testing.T) {
+	site, err := page.New(page.Options{Own: "a.localhost", Name: func() string { return "" }, Log: slog.New(slog.DiscardHandler), Now: time.Now, Sessions: scs.New(),
+		Who: func(*http.Request) (*page.Viewer, error) {
+			return &page.Viewer{Person: "http://a.localhost/u/claire"}, nil
+		},
+		Rail: func(*http.Request, *page.Viewer, bool) (page.Rail, error) { return page.Rail{}, nil }, Changed: func() {},
+	}, page.Area{Name: "sample", Files: os.DirFS("testdata/area"), Mount: func(r *page.Routes) {
+		r.Upload("/file", 1000, func(*page.Request) error { return nil })
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gin.New()
+	site.Mount(g)
+	server := httptest.NewServer(g)
+	defer server.Close()
+	body := "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n" + strings.Repeat("a", 20<<20) + "\r\n--b--\r\n"
+	q, err := http.NewRequest("POST", server.URL+"/file", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	res, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if said, err := io.ReadAll(res.Body); res.StatusCode != 413 || err != nil || !strings.Contains(string(said), "too large") {
+		t.Errorf("%d %v\n%s", res.StatusCode, err, said)
 	}
 }

@@ -174,7 +174,7 @@ func (r *Request) Render(p Page) error {
 	if status == 0 {
 		status = http.StatusOK
 	}
-	r.Context.Data(status, "text/html; charset=utf-8", b.Bytes())
+	r.Context.Data(status, "text/html; charset=utf-8", ordered(b.Bytes()))
 	return nil
 }
 
@@ -186,7 +186,7 @@ func (r *Request) Fragment(name, part string, data any) (string, error) {
 	}
 	var b bytes.Buffer
 	err := t.ExecuteTemplate(&b, part, data)
-	return b.String(), err
+	return string(ordered(b.Bytes())), err
 }
 
 // sanitiser lets through what a dispatch may be made of, once more at render.
@@ -251,6 +251,25 @@ func dict(pairs ...any) (map[string]any, error) {
 // bidi are the controls that reorder text across their own end: a name or a subject
 // that holds one would rearrange what stands beside it (Unicode UAX #9).
 var bidi = strings.NewReplacer("\u202A", "", "\u202B", "", "\u202C", "", "\u202D", "", "\u202E", "", "\u2066", "", "\u2067", "", "\u2068", "", "\u2069", "", "\u200E", "", "\u200F", "", "\u061C", "")
+
+// ordered takes the embeddings, overrides and isolates (U+202A to U+202E, U+2066 to U+2069)
+// out of a finished page, in place: no sentence of ours needs one, and whoever wrote what
+// stands on the page could turn round what is beside it.
+func ordered(page []byte) []byte {
+	kept := page[:0]
+	for {
+		i := bytes.IndexByte(page, 0xE2)
+		if i < 0 || i+2 >= len(page) {
+			return append(kept, page...)
+		}
+		kept = append(kept, page[:i]...)
+		second, third := page[i+1], page[i+2]
+		if !(second == 0x80 && third >= 0xAA && third <= 0xAE || second == 0x81 && third >= 0xA6 && third <= 0xA9) {
+			kept = append(kept, page[i:i+3]...)
+		}
+		page = page[i+3:]
+	}
+}
 
 // shown is a name, subject or label as a page shows it: on one line, without controls.
 func shown(v any) string {

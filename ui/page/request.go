@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +24,10 @@ import (
 
 // Limits of one request.
 const (
-	formMost  = 2 << 20 // bytes of a form without files
-	fieldMost = 200_000 // bytes of one field
-	queryMost = 4096    // bytes of a query string
+	formMost  = 2 << 20  // bytes of a form without files
+	fieldMost = 200_000  // bytes of one field
+	drainMost = 64 << 20 // bytes that are read and thrown away of what is too large
+	queryMost = 4096     // bytes of a query string
 )
 
 // Request is one request for a page.
@@ -33,6 +37,7 @@ type Request struct {
 	site   *Site
 	lang   string
 	now    time.Time
+	body   io.Reader // without limit
 }
 
 // Handler answers a request. An error becomes a page in words.
@@ -218,13 +223,14 @@ func (t *Routes) add(method, path string, most int64, h Handler) {
 func (s *Site) handle(most int64, h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		s.headers(c)
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most)
-		s.inSession(c, func() { s.answer(c, h) })
+		body := c.Request.Body
+		c.Request.Body = http.MaxBytesReader(c.Writer, body, most)
+		s.inSession(c, func() { s.answer(c, body, h) })
 	}
 }
 
-func (s *Site) answer(c *gin.Context, h Handler) {
-	r := &Request{Context: c, Viewer: &Viewer{}, site: s, now: s.Now(), lang: s.language(c.Request, "")}
+func (s *Site) answer(c *gin.Context, body io.Reader, h Handler) {
+	r := &Request{Context: c, Viewer: &Viewer{}, site: s, now: s.Now(), lang: s.language(c.Request, ""), body: body}
 	err := s.admit(r)
 	if err == nil {
 		err = h(r)
@@ -241,7 +247,7 @@ func (s *Site) answer(c *gin.Context, h Handler) {
 func (s *Site) admit(r *Request) error {
 	q := r.Context.Request
 	if len(q.URL.RawQuery) > queryMost {
-		return &Problem{Status: http.StatusRequestURITooLong, Code: "too-large", Detail: "the address is too long"}
+		return &Problem{Status: http.StatusRequestURITooLong, Code: "long-address"}
 	}
 	if err := s.guard.Check(q); err != nil {
 		return &Problem{Status: http.StatusForbidden, Code: "cross-site"}
@@ -257,6 +263,13 @@ func (s *Site) admit(r *Request) error {
 	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		if err := r.form(); err != nil {
 			return formError(err)
+		}
+		for _, values := range q.PostForm {
+			for _, v := range values {
+				if len(v) > fieldMost {
+					return &Problem{http.StatusRequestEntityTooLarge, "too-large", ""}
+				}
+			}
 		}
 	}
 	return nil
@@ -284,6 +297,10 @@ func (r *Request) fail(err error) {
 	}
 	if r.Writer.Written() {
 		return
+	}
+	if p.Status == http.StatusRequestEntityTooLarge {
+		// A browser reads no answer before all that it sends is taken.
+		_, _ = io.CopyN(io.Discard, r.body, drainMost)
 	}
 	if r.Scripted() {
 		r.Context.JSON(p.Status, gin.H{"code": p.Code, "detail": r.problemText(p)})
@@ -363,19 +380,24 @@ type errorView struct {
 
 type typedField struct{ Name, Value string }
 
+// machine is what nobody types: the values of lists and hidden fields.
+var machine = regexp.MustCompile(`^([a-z0-9_.-]{0,20}|[0-9a-f-]{32,64}|https?://\S+|\d{4}-\d\d-\d\d)$`)
+
 func (r *Request) typed() []typedField {
 	q := r.Context.Request
 	if q.Method == http.MethodGet || q.PostForm == nil {
 		return nil
 	}
 	var out []typedField
-	for name, values := range q.PostForm {
+	for _, name := range slices.Sorted(maps.Keys(q.PostForm)) {
+		values := q.PostForm[name]
 		low := strings.ToLower(name)
 		if strings.Contains(low, "password") || strings.Contains(low, "code") || strings.Contains(low, "token") || strings.Contains(low, "secret") {
 			continue
 		}
 		for _, v := range values {
-			if v = strings.TrimSpace(clean(v)); len(v) > 20 && len(out) < 100 {
+			v = strings.TrimSpace(strings.ToValidUTF8(v, "\uFFFD"))
+			if !machine.MatchString(v) && len(out) < 100 {
 				out = append(out, typedField{name, v})
 			}
 		}
