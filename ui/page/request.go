@@ -345,14 +345,15 @@ func (r *Request) problemText(p *Problem) string {
 	if text, ok := r.site.words.find(r.lang, "page.problem.whole."+p.Code); ok {
 		return text
 	}
+	detail := r.site.words.refusal(r.lang, p.Detail)
 	if text, ok := r.site.words.find(r.lang, "page.problem.code."+p.Code); ok {
-		if p.Detail == "" {
+		if detail == "" {
 			return text
 		}
-		return text + " " + p.Detail
+		return text + " " + detail
 	}
-	if p.Detail != "" {
-		return p.Detail
+	if detail != "" {
+		return detail
 	}
 	return r.T("page.problem." + title(p.Status) + ".text")
 }

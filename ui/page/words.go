@@ -65,6 +65,7 @@ type catalogue struct {
 	localizers map[string]*i18n.Localizer
 	printers   map[string]*message.Printer
 	keys       map[string]map[string]*i18n.Message // by language, then key
+	phrases    []phrase
 }
 
 func openCatalogue(areas []Area) (*catalogue, error) {
@@ -87,6 +88,10 @@ func openCatalogue(areas []Area) (*catalogue, error) {
 		c.localizers[l.Tag] = i18n.NewLocalizer(bundle, l.Tag)
 		// Figures are 0 to 9 in all languages, so that a reference reads the same everywhere.
 		c.printers[l.Tag] = message.NewPrinter(language.MustParse(l.Tag + "-u-nu-latn"))
+	}
+	var err error
+	if c.phrases, err = readPhrases(refusals); err != nil {
+		return nil, err
 	}
 	return c, c.complete()
 }
@@ -317,11 +322,13 @@ func (c *catalogue) wordFuncs(lang string) template.FuncMap {
 			text, err := c.say(lang, key, plain(count), escaped(args))
 			return template.HTML(text), err
 		},
-		"num":   func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
-		"date":  func(t time.Time) string { return c.date(lang, t) },
-		"when":  func(t time.Time) template.HTML { return c.when(lang, t) },
-		"clock": clock,
-		"size":  func(n int64) string { return c.size(lang, n) },
+		// refusal is a sentence of a service, which speaks English, in the page's language.
+		"refusal": func(detail string) string { return c.refusal(lang, detail) },
+		"num":     func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
+		"date":    func(t time.Time) string { return c.date(lang, t) },
+		"when":    func(t time.Time) template.HTML { return c.when(lang, t) },
+		"clock":   clock,
+		"size":    func(n int64) string { return c.size(lang, n) },
 	}
 }
 

@@ -1,0 +1,140 @@
+package page
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Every sentence with which a service refuses somebody is there in every language.
+func TestRefusalsAreSaid(t *testing.T) {
+	c, err := openCatalogue(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, root := range []string{"../../instance", "../../federation/policy/guard.go"} {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			set := token.NewFileSet()
+			file, err := parser.ParseFile(set, path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(file, func(node ast.Node) bool {
+				format, code := refusalIn(node)
+				if verb.ReplaceAllString(format, "") == "" || strings.Trim(format, "%sqdv ") == "" || c.keys["fr"]["page.problem.whole."+code] != nil || strings.HasPrefix(code, "not-found") || strings.HasPrefix(code, "foreign-") {
+					return true
+				}
+				n++
+				sample := strings.NewReplacer("%s", "Paris", "%v", "Paris", "%d", "7", "%q", `"Rome"`).Replace(format)
+				for _, l := range Languages[1:] {
+					if got := c.refusal(l.Tag, sample); got == sample || strings.Count(got, "Paris") < strings.Count(sample, "Paris") || strings.Count(got, "Rome") < strings.Count(sample, "Rome") || strings.Contains(got, "{") {
+						t.Errorf("%s: %s says %q as %q", set.Position(node.Pos()), l.Name, sample, got)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n < 150 {
+		t.Errorf("only %d refusals were found", n)
+	}
+}
+
+// refusalIn is the format and the code of a refusal of a person; "" where the node is
+// none. Those without a status answer to other instances.
+func refusalIn(n ast.Node) (format, code string) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		switch called(n.Fun) {
+		case "invalid", "Invalid":
+			return words(n.Args[0]), ""
+		case "refuse":
+			if len(n.Args) > 2 {
+				return words(n.Args[2]), words(n.Args[1])
+			}
+		}
+	case *ast.CompositeLit:
+		if called(n.Type) != "Refusal" {
+			return "", ""
+		}
+		status := false
+		for _, e := range n.Elts {
+			if kv, ok := e.(*ast.KeyValueExpr); ok {
+				switch called(kv.Key) {
+				case "Detail":
+					format = words(kv.Value)
+				case "Code":
+					code = words(kv.Value)
+				case "Status":
+					status = true
+				}
+			}
+		}
+		if status {
+			return format, code
+		}
+	}
+	return "", ""
+}
+
+func called(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+// words are those of a literal, of a format, or of a sum: what is no literal is "%s".
+func words(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, _ := strconv.Unquote(e.Value)
+		return text
+	case *ast.CallExpr:
+		if called(e.Fun) == "Sprintf" {
+			return words(e.Args[0])
+		}
+	case *ast.BinaryExpr:
+		return words(e.X) + words(e.Y)
+	}
+	return "%s"
+}
+
+func TestRefusalInOtherLanguages(t *testing.T) {
+	c, err := openCatalogue(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []struct{ lang, in, want string }{
+		{"en", "the draft was released", "the draft was released"},
+		{"fr", "the draft was released", "état du projet : émis"},
+		{"fr", `"a \"b\"" is no date; write 2026, 2026-05 or 2026-05-17`, "« a \"b\" » n’est pas une date ; écrivez 2026, 2026-05 ou 2026-05-17"},
+		{"fr", "the subject holds the direction control U+202E, which can make a text read as another", "l’objet : contient le contrôle de direction U+202E, qui peut faire lire un texte pour un autre ; retirez-le"},
+		{"fr", "%s {2} is a member already", "%s {2} est déjà membre"},
+		{"ar", "@a@b.example is a member already", "\u200e@a@b.example\u200e عضو بالفعل"},
+		{"ar", "nobody has translated this", "nobody has translated this"},
+	} {
+		if got := c.refusal(k.lang, k.in); got != k.want {
+			t.Errorf("%q in %s: %q", k.in, k.lang, got)
+		}
+	}
+	if _, err := readPhrases([]byte("\"no %s\":\n  fr: \"pas de {1}\"\n")); err == nil {
+		t.Error("a sentence without Arabic is taken")
+	}
+}
