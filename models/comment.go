@@ -128,6 +128,15 @@ func CommentsOn(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([
 	return rows, err
 }
 
+// SameComment returns a comment of the author in the same words on the same thing, shown and
+// made since a moment, or NotFound.
+func SameComment(ctx context.Context, db bun.IDB, c *Comment, since Time) (*Comment, error) {
+	same := new(Comment)
+	err := db.NewSelect().Model(same).Where("community = ? AND dispatch = ? AND author = ? AND content = ? AND state = 'shown' AND published_at >= ?", c.Community, c.Dispatch, c.Author, c.Content, since).
+		OrderBy("published_at", bun.OrderDesc).Limit(1).Scan(ctx)
+	return same, err
+}
+
 // CommentsWhere lists comments that a condition of models/audience admits, oldest first.
 func CommentsWhere(ctx context.Context, db bun.IDB, cond string, args []any, community iri.IRI, limit int) ([]*Comment, error) {
 	var rows []*Comment

@@ -23,14 +23,16 @@ type DraftComment struct {
 	SettledBy iri.IRI
 }
 
-// InsertDraftComment adds one unless the draft has as many as most; it tells whether it
-// did.
+// InsertDraftComment adds one unless the draft has as many as most; it tells whether it is
+// there. The same words of the same person in the same place, not yet settled, are there once.
 func InsertDraftComment(ctx context.Context, tx bun.Tx, c *DraftComment, most int) (bool, error) {
-	var n int
-	if err := rawRow(ctx, tx, `SELECT COUNT(*) FROM draft_comments WHERE draft = ?`, []any{c.Draft}, &n); err != nil || n >= most {
-		return false, err
+	var n, same int
+	err := rawRow(ctx, tx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN author = ? AND part = ? AND answers = ? AND text = ? AND settled_at = 0 THEN 1 ELSE 0 END), 0) FROM draft_comments WHERE draft = ?`,
+		[]any{string(c.Author), c.Part, c.Answers, c.Text, c.Draft}, &n, &same)
+	if err != nil || same > 0 || n >= most {
+		return same > 0, err
 	}
-	_, err := tx.NewInsert().Model(c).Returning("id").Exec(ctx)
+	_, err = tx.NewInsert().Model(c).Returning("id").Exec(ctx)
 	return true, err
 }
 

@@ -21,8 +21,12 @@ import (
 // maxComment bounds a comment, in bytes.
 const maxComment = 20 << 10
 
+// sameWithin is for how long the same words by the same person are one comment.
+const sameWithin = time.Hour
+
 // Comment writes a comment on a dispatch of a community, or with no dispatch, in the
-// community itself. It goes to the Group, which distributes it.
+// community itself. It goes to the Group, which distributes it. The same words of hers on the
+// same thing within sameWithin are a form that was sent twice: the first comment is returned.
 func (s *Communities) Comment(ctx context.Context, person, community, dispatch iri.IRI, text string) (*models.Comment, error) {
 	if strings.TrimSpace(text) == "" || len(text) > maxComment {
 		return nil, invalid("a comment has 1 to %d bytes", maxComment)
@@ -65,11 +69,23 @@ func (s *Communities) Comment(ctx context.Context, person, community, dispatch i
 	note := vocab.Note{ID: id, AttributedTo: person, To: []iri.IRI{community, community + "/followers"}, Audience: community, Content: content, Published: now, Context: conversation, InReplyTo: dispatch, Marking: s.grade(rank)}
 	row := &models.Comment{IRI: id, Community: community, Dispatch: dispatch, Author: person, Content: content, MarkingRank: rank, State: "shown", PublishedAt: models.At(now), DistributedAt: models.At(now)}
 	err = s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// One form that is sent twice at a time waits here for itself.
+		if _, err := models.LockCommunity(ctx, tx, community); err != nil && !models.NotFound(err) {
+			return err
+		}
 		m, err := models.MemberOf(ctx, tx, community, person)
 		if models.NotFound(err) || err == nil && m.State != models.MemberActive {
 			return &policy.Refusal{Code: "not-member", Status: 403, Detail: "only members comment, in their own name"}
 		}
 		if err != nil {
+			return err
+		}
+		same, err := models.SameComment(ctx, tx, row, row.PublishedAt.Add(-sameWithin))
+		if err == nil {
+			row = same
+			return nil
+		}
+		if !models.NotFound(err) {
 			return err
 		}
 		if row.Document, err = s.Keys.Prove(ctx, tx, person, note.Encode(), now); err != nil {

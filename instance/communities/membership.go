@@ -14,6 +14,7 @@ import (
 	"valise/federation/policy"
 	"valise/federation/vocab"
 	"valise/instance/audit"
+	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -214,8 +215,14 @@ func (s *Communities) groupOf(a *inbox.Arrival) iri.IRI {
 	return ""
 }
 
-// Leave ends a membership from the member's side.
+// Leave ends a membership from the member's side. For who was never in it there is no such
+// community.
 func (s *Communities) Leave(ctx context.Context, person, community iri.IRI) error {
+	if _, err := models.MemberOf(ctx, s.Store.R, community, person); models.NotFound(err) {
+		return dispatches.NotFound("community")
+	} else if err != nil {
+		return fmt.Errorf("read the membership of %s: %w", person, err)
+	}
 	group, err := s.Actors.Get(ctx, community)
 	if err != nil {
 		return fmt.Errorf("find the community: %w", err)

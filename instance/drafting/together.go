@@ -58,7 +58,7 @@ func (s *Drafting) Pulse(ctx context.Context, person iri.IRI, draft string) (Pul
 }
 
 // Comment adds a remark on a part of a draft, or an answer to one. Everybody of the
-// office may.
+// office may. The same words of hers, where they stand open already, change nothing.
 func (s *Drafting) Comment(ctx context.Context, person iri.IRI, draft, part string, answers int64, text string) error {
 	text = strings.TrimSpace(text)
 	switch why := dispatches.Unfit(text); {

@@ -7,7 +7,6 @@ import (
 
 	"valise/instance/communities"
 	"valise/instance/desk"
-	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 	"valise/ui/page"
@@ -95,18 +94,6 @@ func (a *area) comment(r *page.Request) error {
 	text := r.Field("comment")
 	back := page.ObjectPath("communities", idOf(r)) + "#comments"
 	again := func(why string) error { return a.show(r, form{text, why}) }
-	_, talk, _, err := a.Communities.Talk(r.Ctx(), r.Person(), idOf(r), false, 0, "", rows)
-	if err != nil {
-		return err
-	}
-	// The same words by the same person twice are a form that was sent twice.
-	if html, err := (dispatches.Paragraph{Text: text}).HTML(); err == nil && strings.TrimSpace(text) != "" {
-		for _, c := range talk {
-			if c.Author == r.Person() && c.Dispatch == "" && c.Content == html {
-				return r.See(back)
-			}
-		}
-	}
 	if strings.TrimSpace(text) == "" {
 		return refused(r, page.Invalid("%s", r.T("communities.comments.empty")), again)
 	}

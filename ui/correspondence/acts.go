@@ -3,12 +3,10 @@ package correspondence
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 
 	"valise/instance/desk"
 	"valise/instance/dispatches"
-	"valise/models"
 	"valise/models/iri"
 	"valise/ui/page"
 )
@@ -66,12 +64,6 @@ func (a *area) comment(r *page.Request, id iri.IRI, text string) error {
 	}
 	if v.May.Comment == "" {
 		return page.Invalid("%s", r.T("correspondence.comment.none"))
-	}
-	// The same words by the same person twice are a form that was sent twice.
-	if slices.ContainsFunc(v.Comments, func(c models.NamedComment) bool {
-		return c.Author == r.Person() && strings.TrimSpace(plain(c.Content)) == strings.TrimSpace(text)
-	}) {
-		return nil
 	}
 	_, err = a.Communities.Comment(r.Ctx(), r.Person(), v.May.Comment, id, text)
 	return err

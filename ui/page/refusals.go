@@ -18,8 +18,10 @@ var refusals []byte
 // phrase is what services refuse with in one sentence, whatever stands at its verbs.
 type phrase struct {
 	pattern *regexp.Regexp
-	plain   int // bytes of it that are no verb: of two that fit, the longer one is meant
-	say     map[string]string
+	// Of two that fit, one that begins with a word is meant, then the longer one.
+	open  bool // it begins with a verb
+	plain int  // bytes of it that are no verb
+	say   map[string]string
 }
 
 var (
@@ -55,9 +57,12 @@ func readPhrases(b []byte) ([]phrase, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the refusal %q: %w", format, err)
 		}
-		out = append(out, phrase{p, len(verb.ReplaceAllString(format, "")), say})
+		out = append(out, phrase{p, format[0] == '%', len(verb.ReplaceAllString(format, "")), say})
 	}
 	slices.SortFunc(out, func(a, b phrase) int {
+		if a.open != b.open {
+			return map[bool]int{false: -1, true: 1}[a.open]
+		}
 		if a.plain != b.plain {
 			return b.plain - a.plain
 		}

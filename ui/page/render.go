@@ -230,6 +230,7 @@ func (s *Site) funcs() template.FuncMap {
 		"string": func(v any) string { return fmt.Sprint(v) },
 		"int":    func(v int64) int { return int(v) },
 		"rank":   func(v int) int64 { return int64(v) },
+		"once":   once,
 		"hostOf": func(id iri.IRI) iri.Host { return id.Host() },
 	}
 	maps.Copy(f, template.FuncMap{"eqs": func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }})
