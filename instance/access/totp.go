@@ -95,7 +95,7 @@ func drawn(account, issuer string, secret []byte) (*Offer, error) {
 }
 
 // ConfirmTOTP puts the offered secret to use with its first code. It returns recovery
-// codes, to be shown once, where she has none. Refusals: prove-yourself, wrong-code.
+// codes, to be shown once, where she has none. Refusals: prove-yourself, unfit-code.
 func (a *Access) ConfirmTOTP(ctx context.Context, s *models.Session, code string) (codes []string, err error) {
 	if err := a.fresh(s); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *Access) ConfirmTOTP(ctx context.Context, s *models.Session, code string
 	err = a.in(ctx, string(s.Person), "second factor added", string(s.Person), map[string]any{"kind": "codes of an app"}, func(ctx context.Context, tx bun.Tx) error {
 		c, err := models.CredentialOf(ctx, tx, s.Person)
 		if models.NotFound(err) || err == nil && len(c.TOTPNew) == 0 {
-			return refuse(422, "wrong-code", "no secret waits for a code: begin again")
+			return refuse(422, "unfit-code", "no secret waits for a code: begin again")
 		}
 		if err != nil {
 			return err
@@ -113,7 +113,7 @@ func (a *Access) ConfirmTOTP(ctx context.Context, s *models.Session, code string
 			return err
 		}
 		if !ok {
-			return refuse(422, "wrong-code", "this code does not belong to the secret: check that the clock of your device is right and type the code that it shows now")
+			return refuse(422, "unfit-code", "this code does not belong to the secret: check that the clock of your device is right and type the code that it shows now")
 		}
 		if ok, err = models.ConfirmTOTP(ctx, tx, s.Person, c.TOTPNew, step, a.now()); err != nil {
 			return err
