@@ -66,7 +66,7 @@ func TestCodesOfAnApp(t *testing.T) {
 		a := app(offer.Secret)
 		// Until a code has confirmed it, the password alone is enough.
 		_, err = h.ConfirmTOTP(t.Context(), session, "000000")
-		h.refused(err, "wrong-code")
+		h.refused(err, "unfit-code")
 		h.signIn()
 		codes, err := h.ConfirmTOTP(t.Context(), session, a.at(t, h.now))
 		h.must(err)
