@@ -32,7 +32,7 @@ var all = []migration{
 	{6, "directory", directory, nil},
 	{7, "archive", archive, nil},
 	{8, "desk", desk, nil},
-	{10, "people", people, nil},
+	{9, "people", people, nil},
 }
 
 // Latest is the version of the newest schema that this program knows.

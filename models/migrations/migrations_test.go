@@ -36,6 +36,7 @@ var frozen = map[int64]string{
 	6: "9965bf18467770c80b8eea511b4d5da93f98f7fc35fbb4d25bf47ae9262dd619",
 	7: "ae312d9d91deb670cc5f7400f8793f188f208e98df5e3a758650ff828dfca637",
 	8: "cfbfb2d6b2c3f773eb82de01a817c20ab9a311ec278cf2d8fc1a98dc270650ab",
+	9: "240147ee2bf6ad89f2a12eb999d9a9132e53fdf91f131c571720b367f4de04ba",
 }
 
 func openAt(t *testing.T, url string, version int64) *models.Store {
