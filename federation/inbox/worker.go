@@ -27,7 +27,7 @@ const (
 	// applyBusy is applyFor while a burst comes in: acceptance waits for the same writer.
 	applyBusy = 5 * time.Millisecond
 	// restFactor is how much longer than it worked the worker then rests.
-	restFactor = 1
+	restFactor = 4
 	// restUntil bounds how long an arrival waits for a burst to end.
 	restUntil = 10 * time.Second
 	// triesMost is how often an arrival is tried before it is set aside.
@@ -211,8 +211,13 @@ func (w *Worker) commit(ctx context.Context, jobs []*job, apart bool) (settled i
 			case j.err != nil:
 			case apart:
 				j.err = tx.RunInTx(ctx, nil, func(ctx context.Context, sp bun.Tx) error { return w.run(ctx, sp, j.Arrival) })
+				if models.IsBusy(j.err) {
+					return j.err // no fault of the arrival: all of it runs again
+				}
 			default:
-				if j.err = w.run(ctx, tx, j.Arrival); j.err != nil {
+				if j.err = w.run(ctx, tx, j.Arrival); models.IsBusy(j.err) {
+					return j.err
+				} else if j.err != nil {
 					return errApart
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -17,7 +18,8 @@ var refusals []byte
 
 // phrase is what services refuse with in one sentence, whatever stands at its verbs.
 type phrase struct {
-	pattern *regexp.Regexp
+	text    string
+	pattern func() *regexp.Regexp // of text, compiled at the first use
 	// Of two that fit, one that begins with a word is meant, then the longer one.
 	open  bool // it begins with a verb
 	plain int  // bytes of it that are no verb
@@ -53,11 +55,8 @@ func readPhrases(b []byte) ([]phrase, error) {
 			pattern.WriteString(regexp.QuoteMeta(rest[:at[0]]) + map[string]string{"%s": `(.*)`, "%v": `(.*)`, "%d": `(-?\d+)`, "%q": `("(?:[^"\\]|\\.)*")`}[rest[at[0]:at[1]]])
 			rest = rest[at[1]:]
 		}
-		p, err := regexp.Compile(`(?s)\A` + pattern.String() + regexp.QuoteMeta(rest) + `\z`)
-		if err != nil {
-			return nil, fmt.Errorf("read the refusal %q: %w", format, err)
-		}
-		out = append(out, phrase{p, format[0] == '%', len(verb.ReplaceAllString(format, "")), say})
+		text := `(?s)\A` + pattern.String() + regexp.QuoteMeta(rest) + `\z`
+		out = append(out, phrase{text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }), format[0] == '%', len(verb.ReplaceAllString(format, "")), say})
 	}
 	slices.SortFunc(out, func(a, b phrase) int {
 		if a.open != b.open {
@@ -66,7 +65,7 @@ func readPhrases(b []byte) ([]phrase, error) {
 		if a.plain != b.plain {
 			return b.plain - a.plain
 		}
-		return strings.Compare(a.pattern.String(), b.pattern.String())
+		return strings.Compare(a.text, b.text)
 	})
 	return out, nil
 }
@@ -78,7 +77,7 @@ func (c *catalogue) refusal(lang, detail string) string {
 		return detail
 	}
 	for _, p := range c.phrases {
-		found := p.pattern.FindStringSubmatch(detail)
+		found := p.pattern().FindStringSubmatch(detail)
 		if found == nil {
 			continue
 		}
