@@ -34,7 +34,10 @@ func TestMarkupIsWhatTemplatesWrite(t *testing.T) {
 	at := time.Date(2026, 11, 9, 15, 48, 0, 0, time.UTC)
 	for _, l := range Languages {
 		r := &Request{site: s, lang: l.Tag}
-		pages := s.pages[l.Tag+" page/problem"]
+		pages, err := s.page(l.Tag, "page/problem")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, c := range []struct {
 			template string
 			data     any

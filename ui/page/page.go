@@ -10,7 +10,6 @@ package page
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -114,7 +113,7 @@ type RailLink struct {
 // Site is the portal.
 type Site struct {
 	Options
-	pages  map[string]*template.Template
+	pages  map[string]set  // by language and name
 	paths  map[string]bool // that an area has registered
 	words  *catalogue
 	assets *assets
@@ -126,12 +125,12 @@ type Site struct {
 // New builds the portal from its areas. It fails on a template that does not parse and
 // on words that a language lacks.
 func New(o Options, areas ...Area) (*Site, error) {
-	s := &Site{Options: o, areas: areas, pages: map[string]*template.Template{}, paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), forms: newForms()}
+	s := &Site{Options: o, areas: areas, pages: map[string]set{}, paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), forms: newForms()}
 	var err error
 	if s.assets, err = openAssets(); err != nil {
 		return nil, err
 	}
-	if s.words, err = openCatalogue(areas); err != nil {
+	if s.words, err = wordsOf(areas); err != nil {
 		return nil, err
 	}
 	if err := s.parse(areas); err != nil {

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	texttemplate "text/template"
 	"time"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -59,67 +60,123 @@ type view struct {
 	Main      template.HTML // the page within its frame
 }
 
-// parse compiles each area once for each language: functions of words know theirs.
+// set makes the templates of one area in one language, at their first use.
+type set = func() (*template.Template, error)
+
+// parse reads the pages of all areas. What a page is made of is compiled for a language
+// when it is first asked for: functions of words know theirs.
 func (s *Site) parse(areas []Area) error {
-	all := append([]Area{{Name: "page", Files: files}}, areas...)
+	frame, err := texttemplate.New("layout").Funcs(s.names()).ParseFS(files, "frame/*.html")
+	if err != nil {
+		return fmt.Errorf("parse the frame: %w", err)
+	}
+	base := map[string]set{}
 	for _, l := range Languages {
-		base := template.New("layout").Funcs(s.funcs()).Funcs(s.words.wordFuncs(l.Tag))
-		if _, err := base.ParseFS(files, "frame/*.html"); err != nil {
-			return fmt.Errorf("parse the frame: %w", err)
+		base[l.Tag] = sync.OnceValues(func() (*template.Template, error) {
+			t := template.New("layout").Funcs(s.funcs()).Funcs(s.words.wordFuncs(l.Tag))
+			return t, addTrees(t, frame)
+		})
+	}
+	for _, a := range append([]Area{{Name: "page", Files: files}}, areas...) {
+		read, err := s.read(frame, a)
+		if err != nil {
+			return fmt.Errorf("parse the pages of %s: %w", a.Name, err)
 		}
-		for _, a := range all {
-			if err := s.parseArea(base, l, a); err != nil {
-				return fmt.Errorf("parse the pages of %s: %w", a.Name, err)
+		for _, l := range Languages {
+			compiled := sync.OnceValues(func() (*template.Template, error) { return compile(base[l.Tag], read) })
+			for _, t := range read.Templates() {
+				s.pages[l.Tag+" "+t.Name()] = compiled
 			}
 		}
 	}
 	return nil
 }
 
+// page returns the templates that a page is among.
+func (s *Site) page(lang, name string) (*template.Template, error) {
+	compiled, ok := s.pages[lang+" "+name]
+	if !ok {
+		return nil, fmt.Errorf("there is no page %q", name)
+	}
+	return compiled()
+}
+
+// addTrees gives t copies of what was read.
+func addTrees(t *template.Template, read *texttemplate.Template) error {
+	for _, d := range read.Templates() {
+		if d.Tree == nil {
+			continue
+		}
+		if _, err := t.AddParseTree(d.Name(), d.Tree.Copy()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names are the functions of templates for who only reads them.
+func (s *Site) names() texttemplate.FuncMap {
+	f := texttemplate.FuncMap(s.funcs())
+	maps.Copy(f, s.words.wordFuncs(Languages[0].Tag))
+	return f
+}
+
 // definitions finds the names that a file defines.
 var definitions = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
 
-// parseArea compiles the pages of an area together, so that what they share is there
-// once. Each page's "main" gets the page's name; any other name is defined once.
-func (s *Site) parseArea(base *template.Template, l Language, a Area) error {
+// read parses the pages of an area, once for all languages. Each page's "main" gets the
+// page's name; any other name is defined once.
+func (s *Site) read(frame *texttemplate.Template, a Area) (*texttemplate.Template, error) {
 	names, err := fs.Glob(a.Files, "*.html")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t, err := base.Clone()
-	if err != nil {
-		return err
-	}
+	t := texttemplate.New(a.Name).Funcs(s.names())
 	for _, name := range names {
 		text, err := fs.ReadFile(a.Files, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		page := a.Name + "/" + strings.TrimSuffix(path.Base(name), ".html")
 		twice := ""
 		text = definitions.ReplaceAllFunc(text, func(m []byte) []byte {
 			switch d := string(definitions.FindSubmatch(m)[1]); {
 			case d == "main":
-				s.pages[l.Tag+" "+page] = t
 				return fmt.Appendf(nil, "{{define %q", page)
-			case t.Lookup(d) != nil:
+			case t.Lookup(d) != nil || frame.Lookup(d) != nil:
 				twice = d
 			}
 			return m
 		})
 		if twice != "" {
-			return fmt.Errorf("%s defines %q, which is defined already", name, twice)
+			return nil, fmt.Errorf("%s defines %q, which is defined already", name, twice)
 		}
 		if _, err := t.New(a.Name + "/" + name).Parse(string(text)); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return t, nil
+}
+
+// compile makes one set of what an area's pages share.
+func compile(base set, read *texttemplate.Template) (*template.Template, error) {
+	frame, err := base()
+	if err != nil {
+		return nil, err
+	}
+	t, err := frame.Clone()
+	if err != nil {
+		return nil, err
+	}
+	if err := addTrees(t, read); err != nil {
+		return nil, err
 	}
 	t.Funcs(template.FuncMap{"part": func(name string, data any) (template.HTML, error) {
 		var b bytes.Buffer
 		err := t.ExecuteTemplate(&b, name, data)
 		return template.HTML(b.String()), err
 	}})
-	return nil
+	return t, nil
 }
 
 // buffers are those in which pages are made; longer ones than bufferMost are not kept.
@@ -130,9 +187,9 @@ const bufferMost = 256 << 10
 // Render writes a page. It is made whole before its first byte leaves.
 func (r *Request) Render(p Page) error {
 	s := r.site
-	t, ok := s.pages[r.lang+" "+p.Name]
-	if !ok {
-		return fmt.Errorf("there is no page %q", p.Name)
+	t, err := s.page(r.lang, p.Name)
+	if err != nil {
+		return err
 	}
 	v := &view{Page: p, Lang: r.lang, Languages: Languages, Viewer: r.Viewer, Own: s.Own, Instance: s.title(), Now: r.now, Path: r.Context.Request.URL.Path, Sample: s.Sample,
 		Said: s.Sessions.PopString(r.Ctx(), "said"), Script: s.assets.name("valise.js"), Sheet: s.assets.name("valise.css")}
@@ -146,7 +203,6 @@ func (r *Request) Render(p Page) error {
 		v.Mark = &m
 	}
 	if r.Viewer.SignedIn() && !p.Bare {
-		var err error
 		if v.Rail, err = s.Rail(r.Context.Request, r.Viewer, !p.Wide && p.Beside == nil); err != nil {
 			return err
 		}
@@ -180,12 +236,12 @@ func (r *Request) Render(p Page) error {
 
 // Fragment makes one named part of a page, for the page's own script.
 func (r *Request) Fragment(name, part string, data any) (string, error) {
-	t, ok := r.site.pages[r.lang+" "+name]
-	if !ok {
-		return "", fmt.Errorf("there is no page %q", name)
+	t, err := r.site.page(r.lang, name)
+	if err != nil {
+		return "", err
 	}
 	var b bytes.Buffer
-	err := t.ExecuteTemplate(&b, part, data)
+	err = t.ExecuteTemplate(&b, part, data)
 	return string(ordered(b.Bytes())), err
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -66,6 +67,25 @@ type catalogue struct {
 	printers   map[string]*message.Printer
 	keys       map[string]map[string]*i18n.Message // by language, then key
 	phrases    []phrase
+}
+
+// catalogues are those that were opened, by where their words stand: they never change,
+// and every instance of a process speaks the same.
+var catalogues sync.Map // of string, *catalogue
+
+func wordsOf(areas []Area) (*catalogue, error) {
+	var key strings.Builder
+	for _, a := range areas {
+		fmt.Fprintf(&key, "%s %#v\n", a.Name, a.Files)
+	}
+	if c, ok := catalogues.Load(key.String()); ok {
+		return c.(*catalogue), nil
+	}
+	c, err := openCatalogue(areas)
+	if err == nil {
+		catalogues.Store(key.String(), c)
+	}
+	return c, err
 }
 
 func openCatalogue(areas []Area) (*catalogue, error) {
