@@ -114,6 +114,14 @@ func deskLabels(ctx context.Context, db bun.IDB, page []*DeskRow) error {
 	return rows.Err()
 }
 
+// SetTags gives a dispatch the tags of its latest version.
+func SetTags(ctx context.Context, tx bun.Tx, dispatch iri.IRI, tags []string) error {
+	if _, err := rawExec(ctx, tx, `DELETE FROM dispatch_tags WHERE dispatch = ?`, string(dispatch)); err != nil {
+		return err
+	}
+	return InsertTags(ctx, tx, dispatch, tags)
+}
+
 // InsertTags adds tags to a dispatch.
 func InsertTags(ctx context.Context, db bun.IDB, dispatch iri.IRI, tags []string) error {
 	for _, t := range tags {

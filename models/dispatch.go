@@ -255,6 +255,9 @@ func WithdrawDispatch(ctx context.Context, tx bun.Tx, id iri.IRI, state string, 
 		return err
 	}
 	if state == DispatchWithdrawn {
+		if _, err := rawExec(ctx, tx, `DELETE FROM dispatch_tags WHERE dispatch = ?`, string(id)); err != nil {
+			return err
+		}
 		if err := DropSearch(ctx, tx, id); err != nil {
 			return err
 		}

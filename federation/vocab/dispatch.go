@@ -2,6 +2,7 @@ package vocab
 
 import (
 	"sort"
+	"strings"
 	"time"
 
 	"valise/models/iri"
@@ -81,6 +82,7 @@ type Dispatch struct {
 	Context                iri.IRI
 	InReplyTo              iri.IRI // never set by us: only Notes may carry it
 	RefTags                []RefTag
+	Hashtags               []string // without the sign
 	Attachments            []Attachment
 
 	ReferenceNumber, DispatchType  string
@@ -110,7 +112,7 @@ func (d *Dispatch) Encode() []byte {
 	o.Str("mediaType", mediaHTML).IRI("url", d.URL)
 	o.Time("published", d.Published).Time("updated", d.Updated)
 	o.IRI("context", d.Context).IRI("inReplyTo", d.InReplyTo)
-	o.Objs("tag", refTagObjs(d.RefTags))
+	o.Objs("tag", append(refTagObjs(d.RefTags), hashtagObjs(d.Hashtags)...))
 	o.Objs("attachment", attachmentObjs(d.Attachments))
 	o.Str("referenceNumber", d.ReferenceNumber).Str("dispatchType", d.DispatchType)
 	o.Obj("precedence", d.Precedence.obj()).Obj("marking", d.Marking.obj())
@@ -151,6 +153,14 @@ func refTagObjs(tags []RefTag) []*Obj {
 		}
 		list = append(list, New().Str("type", "Link").Str("rel", rel).Str("name", t.Name).
 			Str("mediaType", mediaAS2).IRI("href", t.Href).Str("digestMultibase", t.DigestMultibase))
+	}
+	return list
+}
+
+func hashtagObjs(names []string) []*Obj {
+	var list []*Obj
+	for _, name := range names {
+		list = append(list, New().Str("type", "Hashtag").Str("name", "#"+name))
 	}
 	return list
 }
@@ -200,6 +210,11 @@ func ParseDispatch(n *Node, rules iri.Rules) (*Dispatch, error) {
 	d.URL, d.Context, d.InReplyTo = r.ref(n, "url", false), r.ref(n, "context", false), r.ref(n, "inReplyTo", false)
 	d.Published, d.Updated = r.time(n, "published"), r.time(n, "updated")
 	for tag := range n.Get("tag").Each() {
+		if TypeOf(tag) == "Hashtag" {
+			if name := strings.TrimPrefix(r.str(tag, "name"), "#"); name != "" {
+				d.Hashtags = append(d.Hashtags, name)
+			}
+		}
 		if TypeOf(tag) == "Link" {
 			t := RefTag{Name: r.str(tag, "name"), Href: r.id(tag, "href"), DigestMultibase: r.str(tag, "digestMultibase")}
 			for rel := range tag.Get("rel").Each() {

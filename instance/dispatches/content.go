@@ -49,6 +49,7 @@ type Content struct {
 	Attachments []Attachment `json:"attachments,omitempty"`
 	ValidUntil  *time.Time   `json:"validUntil,omitempty"`
 	ChangeNote  string       `json:"changeNote,omitempty"`
+	Tags        []string     `json:"tags,omitempty"` // as ReadTags makes them
 	// Collectives are collective addresses of the office; release puts their members
 	// beside Action and Info.
 	Collectives []Collective `json:"collectives,omitempty"`
@@ -153,6 +154,11 @@ func (c *Content) checkForm() error {
 	case len(c.References) > maxReferences:
 		return accounts.Invalid("at most %d references, not %d", maxReferences, len(c.References))
 	}
+	tags, err := ReadTags(strings.Join(c.Tags, ","))
+	if err != nil {
+		return err
+	}
+	c.Tags = tags
 	size := 0
 	for i, p := range c.Paragraphs {
 		size += len(p.Text)

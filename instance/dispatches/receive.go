@@ -157,6 +157,11 @@ func (s *Dispatches) Keep(ctx context.Context, tx bun.Tx, a *inbox.Arrival, r *R
 			return false, err
 		}
 	}
+	if tags := readableTags(w.Hashtags); d.Latest && (stands || len(tags) > 0) {
+		if err := models.SetTags(ctx, tx, w.ID, tags); err != nil {
+			return false, fmt.Errorf("keep the tags of %s: %w", w.ID, err)
+		}
+	}
 	return true, s.keepParts(ctx, tx, w)
 }
 

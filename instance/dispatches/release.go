@@ -188,6 +188,11 @@ func (s *Dispatches) issue(ctx context.Context, tx bun.Tx, p *prepared, person i
 	if err != nil {
 		return nil, fmt.Errorf("keep the dispatch: %w", err)
 	}
+	if d.Version > 1 || len(c.Tags) > 0 {
+		if err := models.SetTags(ctx, tx, p.id, c.Tags); err != nil {
+			return nil, fmt.Errorf("keep the tags: %w", err)
+		}
+	}
 	for i := range p.uses {
 		p.uses[i].Dispatch, p.uses[i].Version = p.id, d.Version
 	}
@@ -236,7 +241,7 @@ func (s *Dispatches) wire(p *prepared, person iri.IRI, reference string, now tim
 		Precedence: vocab.Grade{Scheme: s.Profile.Scheme, Level: c.Precedence, Rank: p.precedence},
 		Marking:    vocab.Grade{Scheme: s.Guard.Scheme(), Level: c.Marking, Rank: int(p.marking)},
 		Paragraphs: p.paragraphs, ActionAddressee: c.Action, InfoAddressee: c.Info, Signatory: person,
-		ReceiptRequested: []string{"delivered", "registered", "read", "taken"}, Version: 1, ChangeNote: c.ChangeNote, AuthenticLanguage: c.Language}
+		ReceiptRequested: []string{"delivered", "registered", "read", "taken"}, Version: 1, ChangeNote: c.ChangeNote, AuthenticLanguage: c.Language, Hashtags: c.Tags}
 	for _, a := range p.addressees {
 		if a.Role == models.RoleAction || a.Actor == c.Community {
 			w.To = append(w.To, a.Actor)

@@ -162,6 +162,7 @@ func (s *Drafting) correct(ctx context.Context, person iri.IRI, name string) (*m
 	}
 	c := s.blank(d.Kind, d.Language)
 	c.Subject, c.Summary, c.Precedence, c.Marking, c.Community = d.Subject, dispatches.Plain(v.Wire.Summary), d.Precedence, d.Marking, d.Community
+	c.Tags = v.Wire.Hashtags
 	for _, a := range v.Addressees {
 		if a.Actor == d.Community {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -23,15 +24,16 @@ type Head struct {
 	Marking    string
 	Language   string
 	ChangeNote string
+	Tags       string    // between commas
 	ValidUntil time.Time // zero: without end
 }
 
 // Names of the fields of a head.
-var headFields = []string{"kind", "subject", "summary", "precedence", "marking", "language", "changeNote", "validUntil"}
+var headFields = []string{"kind", "subject", "summary", "precedence", "marking", "language", "tags", "changeNote", "validUntil"}
 
 // HeadOf returns a content's head.
 func HeadOf(c *dispatches.Content) Head {
-	h := Head{Kind: c.Kind, Subject: c.Subject, Summary: c.Summary, Precedence: c.Precedence, Marking: c.Marking, Language: c.Language, ChangeNote: c.ChangeNote}
+	h := Head{Kind: c.Kind, Subject: c.Subject, Summary: c.Summary, Precedence: c.Precedence, Marking: c.Marking, Language: c.Language, ChangeNote: c.ChangeNote, Tags: strings.Join(c.Tags, ", ")}
 	if c.ValidUntil != nil {
 		h.ValidUntil = c.ValidUntil.UTC()
 	}
@@ -54,6 +56,8 @@ func (h *Head) field(name string) string {
 		return h.Language
 	case "changeNote":
 		return h.ChangeNote
+	case "tags":
+		return h.Tags
 	}
 	if h.ValidUntil.IsZero() {
 		return ""
@@ -77,6 +81,8 @@ func (h *Head) set(name, value string) {
 		h.Language = value
 	case "changeNote":
 		h.ChangeNote = value
+	case "tags":
+		h.Tags = value
 	case "validUntil":
 		h.ValidUntil, _ = time.Parse(time.RFC3339, value)
 	}
@@ -93,6 +99,11 @@ type HeadSaved struct {
 // side changed are joined; where both changed one, the person chooses again.
 func (s *Drafting) SaveHead(ctx context.Context, person iri.IRI, draft string, base int64, h Head) (HeadSaved, error) {
 	var out HeadSaved
+	tags, err := dispatches.ReadTags(h.Tags)
+	if err != nil {
+		return out, err
+	}
+	h.Tags = strings.Join(tags, ", ")
 	d, c, err := s.Dispatches.ChangeDraft(ctx, person, draft, func(ctx context.Context, tx bun.Tx, c *dispatches.Content) error {
 		out = HeadSaved{}
 		now, mine := HeadOf(c), h
@@ -119,6 +130,9 @@ func (s *Drafting) SaveHead(ctx context.Context, person iri.IRI, draft string, b
 			}
 		}
 		c.Kind, c.Subject, c.Summary, c.Precedence, c.Marking, c.Language, c.ChangeNote = mine.Kind, mine.Subject, mine.Summary, mine.Precedence, mine.Marking, mine.Language, mine.ChangeNote
+		if c.Tags, err = dispatches.ReadTags(mine.Tags); err != nil {
+			return err
+		}
 		c.ValidUntil = nil
 		if !mine.ValidUntil.IsZero() {
 			c.ValidUntil = &mine.ValidUntil

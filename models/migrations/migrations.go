@@ -33,6 +33,7 @@ var all = []migration{
 	{7, "archive", archive, nil},
 	{8, "desk", desk, nil},
 	{9, "people", people, nil},
+	{10, "columns", "", map[dialect.Name]string{dialect.SQLite: columns}},
 }
 
 // Latest is the version of the newest schema that this program knows.

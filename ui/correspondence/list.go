@@ -46,7 +46,7 @@ type listView struct {
 	Unread    int64
 	Counted   bool
 	Groups    []group
-	Choices   []choice
+	Choices   template.HTML
 	Values    map[string]string
 	Narrowed  bool
 	Community string
@@ -93,9 +93,11 @@ func (a *area) list(r *page.Request) error {
 		g.Rows = m.HTML()
 		v.Groups = append(v.Groups, g)
 	}
-	if v.Choices, err = a.choices(r, f); err != nil {
+	choices, err := a.choices(r, f)
+	if err != nil {
 		return err
 	}
+	v.Choices = selects(r, choices)
 	v.paging(r, l.Next)
 	return r.Render(page.Page{Name: "correspondence/list", Title: r.T("correspondence.folder." + f.Folder), Nav: "correspondence", At: v.Path, Highest: highest, Data: v})
 }
@@ -164,6 +166,33 @@ func (a *area) filter(r *page.Request) (f desk.Filter, err error) {
 		f.To = models.At(until.AddDate(0, 0, 1))
 	}
 	return f, nil
+}
+
+// selects writes the lists of the filters as fields of their form.
+func selects(r *page.Request, choices []choice) template.HTML {
+	m := r.Markup()
+	for _, c := range choices {
+		m.Tag(`<div class="field"><label`)
+		m.Attr("for", "f-"+c.Name)
+		m.Tag(`>`)
+		m.Text(c.Label)
+		m.Tag(`</label><select`)
+		m.Attr("id", "f-"+c.Name)
+		m.Attr("name", c.Name)
+		m.Tag(`>`)
+		for _, o := range c.Options {
+			m.Tag(`<option`)
+			m.Attr("value", o.Value)
+			if o.On && o.Value != "" {
+				m.Tag(` selected`)
+			}
+			m.Tag(`>`)
+			m.Text(o.Text)
+			m.Tag(`</option>`)
+		}
+		m.Tag("</select></div>\n")
+	}
+	return m.HTML()
 }
 
 // choices are the lists of the filters, each with "Any" first.

@@ -261,7 +261,7 @@ func (a *area) settle(r *page.Request) error {
 
 // head saves what stands above the text.
 func (a *area) head(r *page.Request) error {
-	h := drafting.Head{Kind: r.Field("kind"), Subject: r.Field("subject"), Summary: r.Field("summary"), Precedence: r.Field("precedence"), Marking: r.Field("marking"), Language: r.Field("language"), ChangeNote: r.Field("changeNote")}
+	h := drafting.Head{Kind: r.Field("kind"), Subject: r.Field("subject"), Summary: r.Field("summary"), Precedence: r.Field("precedence"), Marking: r.Field("marking"), Language: r.Field("language"), ChangeNote: r.Field("changeNote"), Tags: r.Field("tags")}
 	f := form{Of: "head", Head: &h, Until: r.Field("validUntil")}
 	if f.Until != "" {
 		until, err := time.Parse("2006-01-02T15:04", f.Until)

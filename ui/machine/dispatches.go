@@ -115,6 +115,7 @@ func view(v *dispatches.View) DispatchView {
 	out := DispatchView{Dispatch: summary(v.Dispatch), Addressees: []Addressee{}, Versions: []Version{}}
 	if v.Wire != nil {
 		out.Summary = dispatches.Plain(v.Wire.Summary)
+		out.Tags = v.Wire.Hashtags
 		for _, p := range v.Wire.Paragraphs {
 			out.Paragraphs = append(out.Paragraphs, ShownPart{p.ID, p.Marking, p.Language, dispatches.Sanitise(p.Content), dispatches.Plain(p.Content)})
 		}

@@ -205,7 +205,7 @@ func (a *api) reply(ctx context.Context, person iri.IRI, name string, in *Conten
 // content replaces names by ids, abbreviations by markings, and fills what was left out.
 func (a *api) content(ctx context.Context, person iri.IRI, in Content) (*dispatches.Content, error) {
 	out := &dispatches.Content{Kind: in.Kind, Subject: in.Subject, Summary: in.Summary, Precedence: in.Precedence, Marking: a.marking(in.Marking), Language: in.Language,
-		Paragraphs: slices.Clone(in.Paragraphs), Attachments: in.Attachments, ValidUntil: in.ValidUntil, ChangeNote: in.ChangeNote}
+		Paragraphs: slices.Clone(in.Paragraphs), Attachments: in.Attachments, ValidUntil: in.ValidUntil, ChangeNote: in.ChangeNote, Tags: in.Tags}
 	if out.Kind == "" {
 		out.Kind = dispatches.Kinds[0]
 	}

@@ -104,6 +104,7 @@ type Content struct {
 	Attachments []dispatches.Attachment `json:"attachments,omitempty"` // uploaded before, by digest
 	ValidUntil  *time.Time              `json:"validUntil,omitempty"`
 	ChangeNote  string                  `json:"changeNote,omitempty"`
+	Tags        []string                `json:"tags,omitempty"`
 }
 
 // Reference points at another dispatch. Label and Digest are filled where the dispatch
@@ -201,6 +202,7 @@ type Dispatch struct {
 type DispatchView struct {
 	Dispatch
 	Summary     string          `json:"summary,omitempty"`
+	Tags        []string        `json:"tags,omitempty"`
 	Paragraphs  []ShownPart     `json:"paragraphs,omitempty"` // none once withdrawn
 	Addressees  []Addressee     `json:"addressees"`
 	References  []ReferenceView `json:"references,omitempty"`

@@ -175,7 +175,7 @@ func (w *world) handled(t *testing.T, id iri.IRI) {
 	p.Fill("#q", w.scene.word)
 	p.Follow(".ask .btn")
 	p.Sees(w.scene.subject)
-	if from := p.Text(".row__from b"); from != "@state@"+string(w.ministry) {
+	if from := p.Text(".row__from b"); from != "Department of State" {
 		t.Errorf("what was found is from %q", from)
 	}
 	w.looks(t, p, "17-found")

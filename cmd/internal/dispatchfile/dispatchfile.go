@@ -7,6 +7,7 @@
 //	To: @desk-europe@ministry.example
 //	Cc: @institute@institute.example, legal
 //	Reference: EUROPE DESK 2026/000101
+//	Tags: WATER, TREATY
 //	Attach: annex-a.pdf; name=Annex A
 //
 //	1. (U) The Embassy presents its compliments.
@@ -173,7 +174,7 @@ func readHeaders(lines []string) ([]header, int, error) {
 	return nil, 0, fault(0, "no text follows the headers")
 }
 
-// set takes one header. To, Cc, Reference and Attach may be repeated, the others not.
+// set takes one header. To, Cc, Tags, Reference and Attach may be repeated, the others not.
 func (f *File) set(h header) error {
 	c := &f.Content
 	if h.value == "" {
@@ -201,6 +202,8 @@ func (f *File) set(h header) error {
 				c.Info = append(c.Info, who)
 			}
 		}
+	case "tags":
+		c.Tags = append(c.Tags, h.value)
 	case "reference":
 		c.References = append(c.References, machine.Reference{Target: h.value})
 	case "attach":
