@@ -97,7 +97,7 @@ func TestParseActivityShapes(t *testing.T) {
 }
 
 func TestPublicAndUnread(t *testing.T) {
-	for _, public := range []string{"Public", "as:Public", string(Public)} {
+	for _, public := range []string{"Public", "as:Public", string(Public), "htTps://WWW.w3.org/ns/activitystreams#Public", "https://www.w3.org:443/ns/activitystreams#Public"} {
 		for _, where := range []string{`"to":["%s","https://a.example/g"]`, `"to":"https://a.example/g","cc":"%s"`,
 			`"to":"https://a.example/g","audience":{"id":"%s"}`,
 			`"to":"https://a.example/g","object":{"id":"https://b.example/2","type":"Create","object":{"type":"Note","to":["%s"]}}`} {

@@ -229,6 +229,10 @@ func (r *reader) recipients(n *Node, key string, a *addressing) []iri.IRI {
 			a.unread++
 			continue
 		}
+		if id == Public { // written otherwise: another case of the scheme or of the host
+			a.public = true
+			continue
+		}
 		ids = append(ids, id)
 	}
 	return ids

@@ -18,7 +18,7 @@ func TestPublicAddressingIsRefused(t *testing.T) { cluster.Each(t, testPublicAdd
 func testPublicAddressingIsRefused(t *testing.T) {
 	s := accredited(t)
 	now := s.Clock.Now
-	for _, public := range []iri.IRI{vocab.Public, "as:Public", "Public"} {
+	for _, public := range []iri.IRI{vocab.Public, "as:Public", "Public", "htTps://WWW.w3.org/ns/activitystreams#Public"} {
 		for name, edit := range map[string]func(e *vocab.Envelope, d *vocab.Dispatch){
 			"to of the activity":       func(e *vocab.Envelope, d *vocab.Dispatch) { e.To = append(e.To, public) },
 			"cc of the activity":       func(e *vocab.Envelope, d *vocab.Dispatch) { e.Cc = []iri.IRI{public} },
