@@ -13,7 +13,6 @@ import (
 // among its bytes, [column] in its text. Nobody goes on with a released or discarded draft,
 // so of these the last revision alone counts.
 var fileUses = []string{
-	`SELECT 1 FROM attachments WHERE digest = ? AND state <> 'erased'`,
 	`SELECT 1 FROM drafts WHERE {content}`,
 	`SELECT 1 FROM drafts AS d JOIN draft_revisions AS r ON r.draft = d.id WHERE d.state IN ('draft', 'in clearance') AND {r.content}`,
 	`SELECT 1 FROM drafts AS d JOIN draft_versions AS v ON v.draft = d.id WHERE d.state IN ('draft', 'in clearance') AND {v.body}`,
@@ -30,15 +29,20 @@ var (
 	inText  = regexp.MustCompile(`\[([a-z.]+)\]`)
 )
 
+// FileAttached tells whether a dispatch that is not withdrawn has the file with this digest.
+func FileAttached(ctx context.Context, db bun.IDB, digest string) (bool, error) {
+	return named(ctx, db, digest, []string{`SELECT 1 FROM attachments WHERE digest = ? AND state <> 'erased'`})
+}
+
 // FileNamed tells whether a version of a dispatch, a draft, a comment, evidence or an
-// arrival names the file with this digest.
+// arrival names the file with this digest. It reads through the texts of all of them.
 func FileNamed(ctx context.Context, db bun.IDB, digest string) (bool, error) {
 	return named(ctx, db, digest, fileUses)
 }
 
 // FileInDraft tells whether a draft names the file with this digest.
 func FileInDraft(ctx context.Context, db bun.IDB, digest string) (bool, error) {
-	return named(ctx, db, digest, fileUses[1:5])
+	return named(ctx, db, digest, fileUses[:4])
 }
 
 func named(ctx context.Context, db bun.IDB, digest string, uses []string) (bool, error) {

@@ -123,6 +123,18 @@ func Operators(ctx context.Context, db bun.IDB) ([]*Administrator, error) {
 	return rows, err
 }
 
+// OperatorBeside tells whether an operator other than this person may come in. On PostgreSQL
+// the operators stay locked until the transaction ends: of two who take the role from each
+// other at once, the second sees what the first has done.
+func OperatorBeside(ctx context.Context, tx bun.Tx, person iri.IRI) (bool, error) {
+	if isPG(tx) {
+		if _, err := rawExec(ctx, tx, `SELECT person FROM operators ORDER BY person FOR UPDATE`); err != nil {
+			return false, err
+		}
+	}
+	return tx.NewSelect().Model((*Administrator)(nil)).Where("person <> ?", person).Where(notBlocked + "administrator.person)").Exists(ctx)
+}
+
 // GrantOperator names one; false where she was one already.
 func GrantOperator(ctx context.Context, db bun.IDB, person iri.IRI, by string, now Time) (bool, error) {
 	n, err := rawExec(ctx, db, `INSERT INTO operators (person, granted_at, granted_by) VALUES (?,?,?) ON CONFLICT (person) DO NOTHING`, string(person), int64(now), by)

@@ -6,7 +6,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"valise/instance/accounts"
-	"valise/instance/audit"
 	"valise/models"
 	"valise/models/iri"
 )
@@ -42,35 +41,6 @@ func (a *Access) Block(ctx context.Context, by string, person iri.IRI, reason st
 		_, err = models.EndSessions(ctx, tx, person, "", a.now())
 		return err
 	})
-}
-
-// lastOperator refuses to block the only operator who may come in.
-func (a *Access) lastOperator(ctx context.Context, tx bun.Tx, by string, p *models.Actor) error {
-	if by == audit.LocalOperator {
-		return nil
-	}
-	all, err := models.Operators(ctx, tx)
-	if err != nil {
-		return err
-	}
-	left, hers := 0, false
-	for _, o := range all {
-		if o.Person == p.IRI {
-			hers = true
-			continue
-		}
-		blocked, err := models.IsBlocked(ctx, tx, o.Person)
-		if err != nil {
-			return err
-		}
-		if !blocked {
-			left++
-		}
-	}
-	if hers && left == 0 {
-		return accounts.Invalid("%s is the last operator: name another one first", p.Name)
-	}
-	return nil
 }
 
 // Unblock lets a person in again. Her sessions stay ended.

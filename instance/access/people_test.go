@@ -3,6 +3,7 @@ package access_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -121,6 +122,46 @@ func TestOperators(t *testing.T) {
 		h.refused(h.RevokeOperator(t.Context(), audit.LocalOperator, h.alice), "invalid")
 		if h.count("operator named") != 1 || h.count("operator revoked") != 1 {
 			t.Errorf("acts: %v", h.acts())
+		}
+	})
+}
+
+// Whoever takes the role, or the way in, from the only operator who may come in locks
+// everybody out of administration: pages refuse it, also where another one is blocked.
+func TestTheLastOperatorWhoMayComeInStays(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		h := enter(t, s)
+		ctx := t.Context()
+		bob, carol := must(h.Accounts.AddPerson(ctx, audit.LocalOperator, "bob", "Bob")).IRI, must(h.Accounts.AddPerson(ctx, audit.LocalOperator, "carol", "Carol")).IRI
+		h.must(h.GrantOperator(ctx, audit.LocalOperator, h.alice))
+		h.must(h.GrantOperator(ctx, audit.LocalOperator, bob))
+		h.must(h.Block(ctx, string(h.alice), bob, "left the service"))
+		h.refused(h.RevokeOperator(ctx, string(bob), h.alice), "invalid")
+		h.refused(h.Block(ctx, string(bob), h.alice, "a mistake"), "invalid")
+		h.must(h.Block(ctx, string(h.alice), carol, "is no operator"))
+		h.must(h.RevokeOperator(ctx, string(h.alice), bob))
+		h.refused(h.RevokeOperator(ctx, string(h.alice), h.alice), "invalid")
+		if left := must(h.Operators(ctx)); len(left) != 1 || left[0].Person != h.alice {
+			t.Errorf("operators: %v", left)
+		}
+	})
+}
+
+// Two operators who block each other at once: one of them stays.
+func TestOperatorsBlockEachOther(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		h := enter(t, s)
+		ctx := t.Context()
+		bob := must(h.Accounts.AddPerson(ctx, audit.LocalOperator, "bob", "Bob")).IRI
+		h.must(h.GrantOperator(ctx, audit.LocalOperator, h.alice))
+		h.must(h.GrantOperator(ctx, audit.LocalOperator, bob))
+		var both sync.WaitGroup
+		for by, whom := range map[iri.IRI]iri.IRI{h.alice: bob, bob: h.alice} {
+			both.Go(func() { h.Block(ctx, string(by), whom, "at once") })
+		}
+		both.Wait()
+		if blocked := must(h.Blocked(ctx, []iri.IRI{h.alice, bob})); len(blocked) != 1 {
+			t.Errorf("%d of two are blocked", len(blocked))
 		}
 	})
 }

@@ -48,7 +48,7 @@ type Dispatches struct {
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 
-	swept  string // the subfolder of Files that SweepUnnamed looked into last
+	swept  string // the place in Files where SweepUnnamed ended; "" for the beginning
 	mended int64  // the row that Mend came to; mendedAll at the end
 }
 

@@ -16,8 +16,10 @@ const (
 	unnamedFor = 30 * 24 * time.Hour
 	// asideFor is how long a file then stays out of sight before it is erased.
 	asideFor = time.Hour
-	// sweepMost bounds the files that one turn meets, but for the rest of a subfolder.
-	sweepMost = 200
+	// sweepMost bounds the files that one turn meets, sweepScans those for which it reads
+	// through texts because no attachment names them: tenths of a second each where much is kept.
+	sweepMost  = 200
+	sweepScans = 5
 )
 
 // forget erases files that no dispatch in force holds any more, after the commit.
@@ -63,11 +65,18 @@ func (s *Dispatches) SweepUnnamed(ctx context.Context) (erased int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	scans := 0
 	for _, f := range found {
 		if !f.Aside && f.Since.After(now.Add(-unnamedFor)) {
 			continue
 		}
-		named, err := models.FileNamed(ctx, s.Store.R, f.Digest)
+		named, err := models.FileAttached(ctx, s.Store.R, f.Digest)
+		if err == nil && !named {
+			if scans++; scans > sweepScans {
+				return erased, nil
+			}
+			named, err = models.FileNamed(ctx, s.Store.R, f.Digest)
+		}
 		switch {
 		case err != nil:
 		case named && f.Aside:
@@ -81,6 +90,7 @@ func (s *Dispatches) SweepUnnamed(ctx context.Context) (erased int, err error) {
 		if err != nil {
 			return erased, fmt.Errorf("sweep attachments: %w", err)
 		}
+		s.swept = f.Place
 	}
 	s.swept = last
 	return erased, nil

@@ -179,24 +179,45 @@ func TestAFileIsSweptLateAndInTwoSteps(t *testing.T) {
 	}
 }
 
-// Many files are met over several turns, each once.
+// Files that are attached are met many in a turn, those whose name is to be looked for in
+// texts few; over the turns each is met once.
 func TestASweepGoesOnWhereItEnded(t *testing.T) {
 	w := newSweeper(t, modeltest.DB(t))
-	for i := range 2*sweepMost + 50 {
+	const loose, fixed = 3*sweepScans + 2, 2*sweepMost + 50
+	for i := range loose {
 		w.keep(strings.Repeat("x", i))
 	}
+	for i := range fixed {
+		w.exec(`INSERT INTO attachments (dispatch, digest, position, name, media_type, size, url, state) VALUES ('x', ?, ?, 'a', 'text/plain', 1, '', ?)`, w.keep(strings.Repeat("y", i+1)), i, models.AttachmentHere)
+	}
+	count := func() (here, gone int) {
+		names, _ := filepath.Glob(filepath.Join(w.dir, "*", "*"))
+		for _, name := range names {
+			if strings.HasSuffix(name, ".aside") {
+				gone++
+			} else {
+				here++
+			}
+		}
+		return here, gone
+	}
 	w.now = w.now.Add(unnamedFor + time.Hour)
-	turns := 0
+	turns, before := 0, 0
 	for ; turns == 0 || w.swept != ""; turns++ {
 		if _, err := w.SweepUnnamed(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		_, gone := count()
+		if gone-before > sweepScans || turns > 20 {
+			t.Fatalf("turn %d set %d aside and stands at %q", turns, gone-before, w.swept)
+		}
+		before = gone
 	}
-	if left, _ := filepath.Glob(filepath.Join(w.dir, "*", "*")); turns != 3 || len(left) != 2*sweepMost+50 || !strings.HasSuffix(left[0], ".aside") {
-		t.Errorf("%d turns, %d files", turns, len(left))
+	if here, gone := count(); here != fixed || gone != loose {
+		t.Errorf("%d here and %d aside, not %d and %d", here, gone, fixed, loose)
 	}
 	w.now = w.now.Add(2 * asideFor)
-	if n := w.sweep(); n != 2*sweepMost+50 {
+	if n := w.sweep(); n != loose {
 		t.Errorf("%d files are erased", n)
 	}
 }

@@ -130,9 +130,7 @@ func (s *Drafting) SaveHead(ctx context.Context, person iri.IRI, draft string, b
 			}
 		}
 		c.Kind, c.Subject, c.Summary, c.Precedence, c.Marking, c.Language, c.ChangeNote = mine.Kind, mine.Subject, mine.Summary, mine.Precedence, mine.Marking, mine.Language, mine.ChangeNote
-		if c.Tags, err = dispatches.ReadTags(mine.Tags); err != nil {
-			return err
-		}
+		c.Tags = strings.Split(mine.Tags, ", ")
 		c.ValidUntil = nil
 		if !mine.ValidUntil.IsZero() {
 			c.ValidUntil = &mine.ValidUntil

@@ -13,22 +13,25 @@ import (
 // aside ends the name of a file that is about to be swept: Has and Open no longer find it.
 const aside = ".aside"
 
-// Old is a file that was last kept or, Aside, set aside at a moment.
+// Old is a file that was last kept or, Aside, set aside at a moment. Place is where it
+// stands in the order of all files.
 type Old struct {
 	Digest string
 	Aside  bool
 	Since  time.Time
+	Place  string
 }
 
-// Olds returns files that were kept, or set aside, before a moment, in the order of their
-// subfolders, from the one after the given on ("" for the first). It looks into subfolders
-// until it has met most files, and returns the last, or "" at the end. What a process left
-// half written before that moment is removed.
+// Olds returns files that were kept, or set aside, before a moment, in their order, from the
+// one after the given place on ("" for the first). It looks at most files, and returns the
+// place of the last, or "" at the end. What a process left half written before that moment
+// is removed.
 func (f *Folder) Olds(after string, before time.Time, most int) (found []Old, last string, err error) {
 	folders, err := os.ReadDir(f.path)
 	if err != nil {
 		return nil, "", fmt.Errorf("look for old files: %w", err)
 	}
+	from, _, _ := strings.Cut(after, "/")
 	met := 0
 	for _, folder := range folders {
 		name := folder.Name()
@@ -38,25 +41,28 @@ func (f *Folder) Olds(after string, before time.Time, most int) (found []Old, la
 			}
 			continue
 		}
-		if name <= after {
+		if name < from {
 			continue
 		}
-		if met >= most {
-			return found, last, nil
-		}
-		last = name
 		entries, err := os.ReadDir(filepath.Join(f.path, name))
 		if err != nil {
 			return nil, "", fmt.Errorf("look for old files: %w", err)
 		}
-		met += len(entries)
 		for _, e := range entries {
+			place := name + "/" + e.Name()
+			if place <= after {
+				continue
+			}
+			if met++; met > most {
+				return found, last, nil
+			}
+			last = place
 			digest, gone := strings.CutSuffix(e.Name(), aside)
 			info, err := e.Info()
 			if path, bad := f.name(digest); err != nil || bad != nil || filepath.Dir(path) != filepath.Join(f.path, name) || !info.ModTime().Before(before) {
 				continue
 			}
-			found = append(found, Old{digest, gone, info.ModTime()})
+			found = append(found, Old{digest, gone, info.ModTime(), place})
 		}
 	}
 	return found, "", nil
