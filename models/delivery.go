@@ -77,7 +77,7 @@ func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
 		}
 		_, err := rawExec(ctx, tx, `INSERT INTO deliveries (host, inbox, activity, actor, type, object_id, object_version, recipient, community,
 			purpose, lane, precedence, state, next_at, reason, created_at) VALUES `+places(len(chunk), deliveryColumns)+
-			` ON CONFLICT (activity, inbox, recipient) DO NOTHING`, args...)
+			` ON CONFLICT (object_id, activity, inbox, recipient) DO NOTHING`, args...)
 		if err != nil {
 			return err
 		}
@@ -88,14 +88,16 @@ func InsertDeliveries(ctx context.Context, tx bun.Tx, rows []*Delivery) error {
 	return NudgeHosts(ctx, tx, hosts, at)
 }
 
+// firstOfLanes are the ids of one host's rows before which none waits in their lanes.
+const firstOfLanes = `SELECT MIN(id) AS id FROM deliveries WHERE host = ? AND state = 'pending' GROUP BY lane`
+
 // DueDeliveries returns up to limit rows of one host that may be tried now: the
 // first of each lane, precedence first, then age. Their precedence and the reason of the
 // last attempt are left out.
 func DueDeliveries(ctx context.Context, db bun.IDB, host iri.Host, now Time, limit int) ([]*Delivery, error) {
 	found, err := raw(ctx, db, `SELECT d.id, d.inbox, d.activity, d.actor, d.type, d.object_id, d.object_version, d.recipient, d.community, d.purpose,
 			d.lane, d.attempts, d.next_at, d.status, d.created_at
-		FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND d.next_at <= ? AND NOT EXISTS (
-			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
+		FROM (`+firstOfLanes+`) AS f JOIN deliveries AS d ON d.id = f.id WHERE d.next_at <= ?
 		ORDER BY d.precedence DESC, d.id LIMIT ?`, string(host), int64(now), limit)
 	if err != nil {
 		return nil, err

@@ -242,9 +242,7 @@ func ReleaseHost(ctx context.Context, tx bun.Tx, h *Host, rest Time) error {
 		}
 	}
 	due := Never
-	err := rawRow(ctx, tx, `SELECT d.next_at FROM deliveries AS d WHERE d.host = ? AND d.state = 'pending' AND NOT EXISTS (
-			SELECT 1 FROM deliveries AS e WHERE e.host = d.host AND e.lane = d.lane AND e.state = 'pending' AND e.id < d.id)
-		ORDER BY d.next_at LIMIT 1`, []any{string(h.Host)}, &due)
+	err := rawRow(ctx, tx, `SELECT d.next_at FROM (`+firstOfLanes+`) AS f JOIN deliveries AS d ON d.id = f.id ORDER BY d.next_at LIMIT 1`, []any{string(h.Host)}, &due)
 	if err == nil {
 		due = max(due, h.BackOffUntil)
 	} else if !NotFound(err) {

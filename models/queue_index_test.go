@@ -65,7 +65,7 @@ func TestDeliveryListsUseAnIndex(t *testing.T) {
 	s, err := models.Open(t.Context(), modeltest.SQLite(t))
 	must(t, err)
 	defer s.Close()
-	for state, index := range map[string]string{models.DeliveryPending: "deliveries_due|deliveries_lane", models.DeliveryFailed: "deliveries_state", models.DeliveryCancelled: "deliveries_state"} {
+	for state, index := range map[string]string{models.DeliveryPending: "deliveries_lane", models.DeliveryFailed: "deliveries_state", models.DeliveryCancelled: "deliveries_state"} {
 		q := &queries{}
 		db := s.R.WithQueryHook(q)
 		_, err := models.Deliveries(t.Context(), db, state, 7, 50)

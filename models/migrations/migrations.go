@@ -34,6 +34,7 @@ var all = []migration{
 	{8, "desk", desk, nil},
 	{9, "people", people, nil},
 	{10, "columns", "", map[dialect.Name]string{dialect.SQLite: columns}},
+	{11, "lanes", lanes, nil},
 }
 
 // Latest is the version of the newest schema that this program knows.

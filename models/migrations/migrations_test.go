@@ -38,6 +38,7 @@ var frozen = map[int64]string{
 	8:  "cfbfb2d6b2c3f773eb82de01a817c20ab9a311ec278cf2d8fc1a98dc270650ab",
 	9:  "240147ee2bf6ad89f2a12eb999d9a9132e53fdf91f131c571720b367f4de04ba",
 	10: "568943ca0e83aff4f57a587831c610f690571ae24bd7fe1bc4589d8bfd147864",
+	11: "9f705ea274166d0bfad33b396b130614bfbac8d24f13214eabe2c86c472a0a34",
 }
 
 func openAt(t *testing.T, url string, version int64) *models.Store {
