@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"valise/cmd/internal/cluster"
+	"valise/federation/vocab"
 	"valise/models"
 	"valise/models/iri"
 	"valise/models/modeltest"
@@ -63,6 +64,43 @@ func TestActsThatLoseADeadlockSucceed(t *testing.T) {
 	if acts["released"] != 2 || acts["withdrawn"] != 1 {
 		t.Errorf("the trail has %v", acts)
 	}
+}
+
+// Arrivals that lose a deadlock, in a transaction with others or each in a savepoint of its
+// own since one of them cannot be applied, are applied once all the same.
+func TestArrivalsThatLoseADeadlockAreApplied(t *testing.T) {
+	t.Parallel()
+	s := accredited(t, cluster.Database(func(t testing.TB) string { return modeltest.PostgresReady(t) }))
+	n := s.Nodes[ministry]
+	for _, unfit := range []bool{false, true} {
+		if unfit {
+			early := s.o.create(s.office, s.o.article(s.office, s.desk, func(d *vocab.Dispatch) { d.Version = 2 }))
+			s.o.send(s.office, s.inbox(s.desk), early).mustBe(t, 202, "")
+		}
+		before := rowsIn(t, s.Cluster, ministry, "dispatches")
+		var sent []iri.IRI
+		for range 2 {
+			body := s.create()
+			s.o.send(s.office, s.inbox(s.desk), body).mustBe(t, 202, "")
+			act, err := vocab.ParseActivity(body, iri.Rules{})
+			cluster.Must(t, err)
+			sent = append(sent, act.ID)
+		}
+		loses(t, n.Store, `LOCK TABLE addressees IN EXCLUSIVE MODE`, `LOCK TABLE dispatches IN EXCLUSIVE MODE`, func() error {
+			_, err := n.Worker.Step(context.Background())
+			return err
+		})
+		if now := rowsIn(t, s.Cluster, ministry, "dispatches"); now != before+2 {
+			t.Errorf("%d dispatches came of two", now-before)
+		}
+		for _, id := range sent {
+			if a, err := models.ArrivalOf(t.Context(), n.Store.R, id); err != nil || a.State != models.ArrivalApplied || a.Attempts > 0 {
+				t.Errorf("the arrival: %+v (%v)", a, err)
+			}
+		}
+	}
+	s.Settle()
+	s.Check()
 }
 
 // loses begins act while another transaction has done hold; when act waits for that, the
