@@ -349,11 +349,22 @@ type Seat struct {
 // Seats lists the remote members in force whose Accept has reached them and whose inbox
 // is not gone.
 func Seats(ctx context.Context, db bun.IDB, community iri.IRI, own iri.Host, now Time) ([]Seat, error) {
-	var rows []Seat
-	err := db.NewRaw(`SELECT m.actor, m.host, m.form, m.ceiling, m.history_from, a.inbox, a.shared_inbox, a.username FROM members AS m JOIN actors AS a ON a.iri = m.actor
+	found, err := raw(ctx, db, `SELECT m.actor, m.host, m.form, m.ceiling, m.history_from, a.inbox, a.shared_inbox, a.username FROM members AS m JOIN actors AS a ON a.iri = m.actor
 		WHERE m.community = ? AND m.host <> ? AND m.state = 'active' AND m.accepted_at > 0 AND a.inbox <> '' AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY m.host, m.actor LIMIT 100000`,
-		community, own, now).Scan(ctx, &rows)
-	return rows, err
+		string(community), string(own), int64(now))
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []Seat
+	for found.Next() {
+		var r Seat
+		if err := found.Scan(&r.Actor, &r.Host, &r.Form, &r.Ceiling, &r.HistoryFrom, &r.Inbox, &r.SharedInbox, &r.Username); err != nil {
+			return nil, err
+		}
+		rows = append(rows, r)
+	}
+	return rows, found.Err()
 }
 
 // Reached is an inbox that an object was sent to, or may have been.
