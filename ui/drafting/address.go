@@ -23,7 +23,7 @@ func (a *area) find(r *page.Request) error {
 			return err
 		}
 		for _, c := range rows {
-			hits = append(hits, hit{c.Reference, c.Subject})
+			hits = append(hits, hit{page.Shown(c.Reference), page.Shown(c.Subject)})
 		}
 	} else {
 		rows, err := a.Drafting.FindAddress(r.Ctx(), r.Person(), iri.IRI(r.Field("office")), r.Field("q"))
@@ -35,7 +35,7 @@ func (a *area) find(r *page.Request) error {
 			if value == "" {
 				value = d.Name
 			}
-			hits = append(hits, hit{value, strings.TrimSpace(d.Name + " " + d.Post)})
+			hits = append(hits, hit{page.Shown(value), page.Shown(strings.TrimSpace(d.Name + " " + d.Post))})
 		}
 	}
 	r.Context.JSON(http.StatusOK, map[string]any{"hits": hits})

@@ -28,6 +28,7 @@ func New(s *search.Search) page.Area {
 
 func (a *area) mount(r *page.Routes) {
 	r.Signed("GET", "/search", func(r *page.Request) error { return a.find(r, "") })
+	r.Signed("GET", "/search/complete", a.complete)
 	r.Signed("POST", "/search/saved", a.save)
 	r.Signed("GET", "/search/saved/:id", a.open)
 	r.Signed("POST", "/search/saved/:id/forget", a.forget)

@@ -65,6 +65,10 @@ func Who(name string, id iri.IRI) string {
 	return Handle(id)
 }
 
+// Shown is a name or a subject of foreign origin as a script may show it: on one line,
+// without controls.
+func Shown(text string) string { return shown(text) }
+
 // Handle is the address of an actor, as far as its id tells it.
 func Handle(id iri.IRI) string {
 	path := strings.Split(strings.TrimRight(string(id), "/"), "/")
