@@ -65,16 +65,6 @@ func ShortActivities(ctx context.Context, db bun.IDB, ids []iri.IRI, most int) (
 	return out, rows.Err()
 }
 
-// ActivitiesByIRI returns those of the given ids that exist.
-func ActivitiesByIRI(ctx context.Context, db bun.IDB, ids []iri.IRI) ([]*Activity, error) {
-	var rows []*Activity
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	err := db.NewSelect().Model(&rows).Where("iri IN (?)", bun.List(ids)).Scan(ctx)
-	return rows, err
-}
-
 // EraseActivityBytes erases our own stored bytes about the given objects, except
 // the deletions themselves.
 func EraseActivityBytes(ctx context.Context, db bun.IDB, objects []iri.IRI) error {

@@ -223,13 +223,6 @@ func CountArrivals(ctx context.Context, db bun.IDB, state string) (int64, error)
 	return db.NewSelect().Model((*Arrival)(nil)).Where("state = ?", state).Count(ctx)
 }
 
-// SoonestArrival returns when the next pending row is due, or Never.
-func SoonestArrival(ctx context.Context, db bun.IDB) (Time, error) {
-	var at Time
-	err := db.NewRaw(`SELECT COALESCE(MIN(next_at), ?) FROM arrivals WHERE state = 'pending'`, Never).Scan(ctx, &at)
-	return at, err
-}
-
 // EraseArrivalBodies erases the stored bytes of every arrival about an object
 // (withdrawal); digest and request stay as evidence.
 func EraseArrivalBodies(ctx context.Context, db bun.IDB, objects []iri.IRI) error {

@@ -259,9 +259,6 @@ func TestArrivalStates(t *testing.T) {
 		if a.State != models.ArrivalPending || a.Attempts != 1 || a.NextAt != noon+500 || a.LeaseUntil != 0 || a.Reason != "quotes \uFFFD and \uFFFD of a stranger" {
 			t.Errorf("postponed: %+v", a)
 		}
-		if at, err := models.SoonestArrival(ctx, s.R); err != nil || at != noon {
-			t.Errorf("soonest %v (%v), want %v", at, err, noon)
-		}
 
 		must(t, models.SetAsideArrival(ctx, s.W, one, "cannot be applied"))
 		a, err = models.ArrivalByID(ctx, s.R, one)
@@ -290,9 +287,6 @@ func TestArrivalStates(t *testing.T) {
 		must(t, err)
 		if a.State != models.ArrivalApplied || a.AppliedAt != noon+900 || a.Reason != "" || a.LeaseUntil != 0 {
 			t.Errorf("applied: %+v", a)
-		}
-		if at, err := models.SoonestArrival(ctx, s.R); err != nil || at != models.Never {
-			t.Errorf("soonest of nothing: %v (%v)", at, err)
 		}
 		if ok, err := models.RetryArrival(ctx, s.W, one, noon); ok || err != nil {
 			t.Errorf("retry of an applied row: %v, %v", ok, err)

@@ -60,14 +60,6 @@ func CommentByIRI(ctx context.Context, db bun.IDB, id iri.IRI) (*Comment, error)
 	return c, err
 }
 
-// CommentsIn lists a community's comments, oldest first.
-func CommentsIn(ctx context.Context, db bun.IDB, community iri.IRI, after Time, limit int) ([]*Comment, error) {
-	var rows []*Comment
-	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("published_at > ?", after).
-		OrderBy("published_at", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
 // EraseComment erases a comment's text and keeps its row.
 func EraseComment(ctx context.Context, db bun.IDB, id iri.IRI) error {
 	if _, err := db.NewRaw(`UPDATE comments SET state = 'erased', content = '', document = NULL WHERE iri = ?`, id).Exec(ctx); err != nil {

@@ -160,26 +160,11 @@ func SaveCommunity(ctx context.Context, db bun.IDB, c *Community) error {
 	return err
 }
 
-// Communities lists those we run or have joined, by id.
-func Communities(ctx context.Context, db bun.IDB, after iri.IRI, limit int) ([]*Community, error) {
-	var rows []*Community
-	err := db.NewSelect().Model(&rows).Where("iri > ?", after).OrderBy("iri", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
 // MemberOf returns one membership in any state.
 func MemberOf(ctx context.Context, db bun.IDB, community, actor iri.IRI) (*Member, error) {
 	m := new(Member)
 	err := db.NewSelect().Model(m).Where("community = ?", community).Where("actor = ?", actor).Scan(ctx)
 	return m, err
-}
-
-// ActiveMembers lists those in force, by actor.
-func ActiveMembers(ctx context.Context, db bun.IDB, community iri.IRI, now Time, after iri.IRI, limit int) ([]*Member, error) {
-	var rows []*Member
-	err := db.NewSelect().Model(&rows).Where("community = ?", community).Where("state = 'active'").Where("ends_at = 0 OR ends_at > ?", now).
-		Where("actor > ?", after).OrderBy("actor", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
 }
 
 // AllMembers lists every membership, ended ones too.
@@ -287,26 +272,11 @@ func LogEntryAt(ctx context.Context, db bun.IDB, community iri.IRI, sequence int
 	return e, err
 }
 
-// LogEntryByActivity returns the entry of one announcement.
-func LogEntryByActivity(ctx context.Context, db bun.IDB, activity iri.IRI) (*LogEntry, error) {
-	e := new(LogEntry)
-	err := db.NewSelect().Model(e).Where("activity = ?", activity).Limit(1).Scan(ctx)
-	return e, err
-}
-
 // LogEntriesOf lists the announcements about one object, oldest first.
 func LogEntriesOf(ctx context.Context, db bun.IDB, object iri.IRI) ([]*LogEntry, error) {
 	var rows []*LogEntry
 	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).OrderBy("sequence", bun.OrderAsc).Limit(1000).Scan(ctx)
 	return rows, err
-}
-
-// ContiguousSequence returns the highest n such that entries 1..n or, after a later
-// start, first..n are all here, and the first one here.
-func ContiguousSequence(ctx context.Context, db bun.IDB, community iri.IRI) (last int64, err error) {
-	err = db.NewRaw(`SELECT COALESCE(MIN(a.sequence), 0) FROM community_log AS a WHERE a.community = ? AND NOT EXISTS (
-		SELECT 1 FROM community_log AS b WHERE b.community = a.community AND b.sequence = a.sequence + 1)`, community).Scan(ctx, &last)
-	return last, err
 }
 
 // EverMember tells whether the actor, or for an instance actor anybody on the host,

@@ -70,11 +70,6 @@ func EvidenceOf(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([
 	return rows, err
 }
 
-// CountStations counts the evidence of one station.
-func CountStations(ctx context.Context, db bun.IDB, station string) (int64, error) {
-	return db.NewSelect().Model((*Evidence)(nil)).Where("station = ?", station).Count(ctx)
-}
-
 // LateQuery asks for addressees of issued dispatches that have not reached a station.
 type LateQuery struct {
 	Precedence    string

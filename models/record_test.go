@@ -78,12 +78,9 @@ func TestActivities(t *testing.T) {
 		}
 		must(t, models.EraseActivityBytes(ctx, s.W, nil))
 		must(t, models.EraseActivityBytes(ctx, s.W, []iri.IRI{cable}))
-		rows, err := models.ActivitiesByIRI(ctx, s.R, []iri.IRI{a.IRI, "https://ministry.example/a/2", "https://ministry.example/a/3", "https://ministry.example/a/4"})
-		must(t, err)
-		if len(rows) != 3 {
-			t.Fatalf("%d activities, want 3", len(rows))
-		}
-		for _, r := range rows {
+		for _, id := range []iri.IRI{"1", "2", "3"} {
+			r, err := models.ActivityByIRI(ctx, s.R, "https://ministry.example/a/"+id)
+			must(t, err)
 			if erased := r.Bytes == nil; erased != (r.Digest == "1") {
 				t.Errorf("activity %s: bytes %q", r.Digest, r.Bytes)
 			}

@@ -39,6 +39,7 @@ type commands struct {
 	Mandate   MandateCommands   `cmd:"" help:"Who may draft, clear, release and read for which office."`
 	Dispatch  DispatchCommands  `cmd:"" help:"Dispatches: draft, clear, release, read, correct, withdraw."`
 	Search    SearchCommand     `cmd:"" help:"Find dispatches, archive records and comments that a person may see."`
+	Reindex   Reindex           `cmd:"" help:"Index everything anew: what to do when check names the search index."`
 	Peer      PeerCommands      `cmd:"" help:"Other instances and their accreditation."`
 	Directory DirectoryCommands `cmd:"" help:"Whom one can write to."`
 	Community CommunityCommands `cmd:"" help:"Communities."`

@@ -56,6 +56,16 @@ func (c *SearchCommand) Run(a *app) error {
 	})
 }
 
+// Reindex fills the index of search again.
+type Reindex struct{}
+
+func (*Reindex) Run(a *app) error {
+	if err := a.ask("POST", "/search/rebuild", nil, nil); err != nil {
+		return err
+	}
+	return a.done("Everything is indexed anew in the background. Search answers from what the index holds meanwhile.")
+}
+
 // marked puts the places that fit between brackets.
 func marked(text string, marks [][2]int) string {
 	var b strings.Builder

@@ -77,24 +77,6 @@ func Direct(actors ...*models.Actor) []Recipient {
 	return out
 }
 
-// Shared returns one recipient for each distinct shared inbox, and the own inbox of
-// actors whose server offers none.
-func Shared(actors []*models.Actor) []Recipient {
-	seen := map[iri.IRI]bool{}
-	var out []Recipient
-	for _, a := range actors {
-		r := Recipient{Inbox: a.SharedInbox}
-		if r.Inbox == "" {
-			r = Recipient{Inbox: a.Inbox, Actor: a.IRI}
-		}
-		if !seen[r.Inbox] {
-			seen[r.Inbox] = true
-			out = append(out, r)
-		}
-	}
-	return out
-}
-
 // Publish proves and stores the activity, and makes one delivery for each remote
 // recipient. Recipients of ours get an arrival: the same road as everybody's. It
 // returns the bytes as signed.

@@ -124,18 +124,6 @@ func (a *Activity) Inner(rules iri.Rules) (*Activity, error) {
 	return ReadActivity(a.Object, rules)
 }
 
-// AddressedTo reports whether id is among to, cc or audience.
-func (a *Activity) AddressedTo(id iri.IRI) bool {
-	for _, list := range [][]iri.IRI{a.To, a.Cc, a.Audience} {
-		for _, r := range list {
-			if r == id {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // Sequence returns the place of an Announce in its community's chain and the
 // digest of the one before; n is 0 where the Announce carries none.
 func (a *Activity) Sequence() (n int64, previous string, err error) {

@@ -127,15 +127,6 @@ func (r *reader) strs(n *Node, key string) []string {
 	return list
 }
 
-func (r *reader) bool(n *Node, key string) bool {
-	m := n.Get(key)
-	v, ok := m.Bool()
-	if m != nil && !ok {
-		r.fail(CodeWrongType, m, "%s is %s, not a boolean", key, m.kind)
-	}
-	return v
-}
-
 // size reads an optional integer that is not negative.
 func (r *reader) size(n *Node, key string) int64 {
 	m := n.Get(key)

@@ -131,7 +131,7 @@ func TestRebuild(t *testing.T) {
 			d.tx(spoil)
 			next := newSearch(s)
 			if what == "rebuild" {
-				if err := next.Rebuild(t.Context()); err != nil {
+				if err := next.Rebuild(t.Context(), "test"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -249,7 +249,7 @@ func TestSavedSearch(t *testing.T) {
 		if _, err := d.Open(t.Context(), anna, id); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.Rebuild(t.Context()); err != nil {
+		if err := d.Rebuild(t.Context(), "test"); err != nil {
 			t.Fatal(err)
 		}
 		d.settle()

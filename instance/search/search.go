@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"valise/federation/policy"
+	"valise/instance/audit"
 	"valise/models"
 	"valise/models/audience"
 	"valise/models/iri"
@@ -110,9 +111,15 @@ func (s *Search) join(ctx context.Context) error {
 
 // Rebuild asks in batches that everything be indexed anew; Step does it. What is in the
 // index stays there until it is replaced.
-func (s *Search) Rebuild(ctx context.Context) error {
-	return s.requeue(ctx, func(ctx context.Context, tx bun.Tx, source string, _ int64, after iri.IRI, limit int) (iri.IRI, error) {
+func (s *Search) Rebuild(ctx context.Context, by string) error {
+	err := s.requeue(ctx, func(ctx context.Context, tx bun.Tx, source string, _ int64, after iri.IRI, limit int) (iri.IRI, error) {
 		return models.RequeueAll(ctx, tx, source, after, limit)
+	})
+	if err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return audit.Append(ctx, tx, s.Now(), by, "index rebuilt", "search", nil)
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"valise/instance/desk"
-	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 	"valise/ui/page"
@@ -286,6 +285,3 @@ func (a *area) compare(r *page.Request, id iri.IRI) error {
 	out := &comparePage{Difference: d, Id: id, Path: page.DispatchPath(id), Same: len(d.Paragraphs) - d.Changed}
 	return r.Render(page.Page{Name: "correspondence/compare", Title: r.T("correspondence.compare.title"), Nav: "correspondence", Highest: max(d.From.MarkingRank, d.To.MarkingRank), Data: out})
 }
-
-// plain is the text of a comment without markup, for its shown form.
-func plain(markup string) string { return dispatches.Plain(markup) }

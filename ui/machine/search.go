@@ -97,6 +97,9 @@ func (a *api) search(r *gin.Engine) {
 		}
 		return searchPage(p), nil
 	}))
+	r.POST("/search/rebuild", a.do(func(c *gin.Context) (any, error) {
+		return Done{true}, a.Search.Rebuild(c.Request.Context(), operator)
+	}))
 }
 
 func searchPage(p *search.Page) SearchPage {

@@ -40,6 +40,8 @@ type Services struct {
 	Access        *access.Access
 	// Link makes the one-time link with which a person sets her way of signing in.
 	Link func(ctx context.Context, by string, person iri.IRI) (string, error)
+	// Troubles lists persons whom mails do not reach, by person after one.
+	Troubles func(ctx context.Context, after iri.IRI, limit int) ([]*models.MailTrouble, error)
 }
 
 type area struct{ Services }

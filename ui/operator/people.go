@@ -2,6 +2,7 @@ package operator
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -182,6 +183,9 @@ func (a *area) revoke(r *page.Request) error {
 	})
 }
 
+// troublesMost bounds the mails that failed on one page.
+const troublesMost = 20
+
 func (a *area) people(r *page.Request, why, link string) error {
 	list, err := a.Directory.Persons(r.Ctx(), r.Field("after"), rows)
 	if err != nil {
@@ -195,16 +199,34 @@ func (a *area) people(r *page.Request, why, link string) error {
 	if err != nil {
 		return err
 	}
+	troubles, err := a.Troubles(r.Ctx(), iri.IRI(r.Field("mail")), troublesMost)
+	if err != nil {
+		return err
+	}
+	ids = ids[:0]
+	for _, t := range troubles {
+		ids = append(ids, t.Person)
+	}
+	names, err := a.Directory.Names(r.Ctx(), ids)
+	if err != nil {
+		return err
+	}
 	v := struct {
 		People         []*models.Actor
 		Blocked        map[iri.IRI]*models.BlockedPerson
+		Troubles       []*models.MailTrouble
+		Names          map[iri.IRI]string
+		More           string // the next persons whom mails do not reach
 		Next           string
 		Why            string
 		Username, Name string
 		Link, For      string
-	}{People: list, Blocked: blocked, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
+	}{People: list, Blocked: blocked, Troubles: troubles, Names: names, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
 	if len(list) == rows {
 		v.Next = "/operator/people?after=" + list[rows-1].Username
+	}
+	if len(troubles) == troublesMost {
+		v.More = "/operator/people?mail=" + url.QueryEscape(string(troubles[troublesMost-1].Person)) + "#mail"
 	}
 	return r.Render(a.frame(r, page.Page{Name: "people", Title: r.T("operator.people.title"), At: "/operator/people", Data: v}))
 }

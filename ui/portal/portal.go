@@ -21,6 +21,7 @@ import (
 	drafts "valise/instance/drafting"
 	"valise/instance/guests"
 	"valise/instance/keys"
+	"valise/instance/notify"
 	"valise/instance/queues"
 	"valise/instance/refusals"
 	"valise/instance/search"
@@ -58,6 +59,7 @@ type Services struct {
 	Drafting      *drafts.Drafting
 	Guests        *guests.Guests
 	Keys          *keys.Keys
+	Notify        *notify.Notify
 	Queues        *queues.Queues
 	Recent        *refusals.Recent
 	Search        *search.Search
@@ -91,7 +93,7 @@ func New(s Services) (*page.Site, error) {
 		directory.New(s.Directory),
 		guest.New(guest.Services{Guests: s.Guests, Accreditation: s.Accreditation}),
 		operator.New(operator.Services{Own: s.Own, Version: s.Version, Config: s.Config, Accreditation: s.Accreditation, Accounts: s.Accounts, Directory: s.Directory,
-			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Access: s.Access, Link: p.link}),
+			Keys: s.Keys, Checks: s.Checks, Queues: s.Queues, Recent: s.Recent, Access: s.Access, Link: p.link, Troubles: s.Notify.Troubles}),
 	)
 }
 

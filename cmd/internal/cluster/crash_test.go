@@ -404,7 +404,7 @@ func testKilledAtAnyMomentOfArrivalAndApplication(t *testing.T) {
 					// A try that met the dead process has put the host into back-off.
 					return false, errors.Join(err, models.WakeHost(ctx, p.steady.Store.W, p.there, models.At(time.Now())))
 				}
-				delivered, err := models.CountStations(ctx, p.steady.Store.R, models.Delivered)
+				delivered, err := p.steady.Store.R.NewSelect().Model((*models.Evidence)(nil)).Where("station = ?", models.Delivered).Count(ctx)
 				return delivered == burst, err
 			})
 			p.inspect(func(n *node.Node) {

@@ -2,6 +2,7 @@ package portaltest_test
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -121,4 +122,21 @@ func TestOperatorPagesAreClosed(t *testing.T) {
 	if _, err := models.LocalActorByName(t.Context(), c.Nodes[ministry].Store.R, "eve"); !models.NotFound(err) {
 		t.Errorf("a person was added: %v", err)
 	}
+}
+
+// Whom mails do not reach is on the page of people, with what the server said.
+func TestMailTroubles(t *testing.T) {
+	c := cluster.New(t, []iri.Host{ministry})
+	a := operator(t, c, ministry, "west", "WEST", "Western Department", "anna")
+	n := c.Nodes[ministry]
+	a.Get("/operator/people").OK().Lacks("Mail that does not arrive")
+	_, err := n.Store.W.NewInsert().Model(&models.MailTrouble{Person: iri.IRI(ministry.Base() + "/u/anna"), Kind: models.MailNotice, Attempts: 4, Reason: "550 <no> such \u202ebox"}).Exec(t.Context())
+	cluster.Must(t, err)
+	for lang, title := range map[string]string{"fr": "Courriels qui n’arrivent pas", "ar": "بريد لا يصل", "en": "Mail that does not arrive"} {
+		p := a.Get("/operator/people?lang="+lang).OK().Sound().Says(title, "anna", "550 <no> such box").Lacks("\u202e")
+		if got := p.Text("#mail q"); got != "550 <no> such box" {
+			t.Errorf("the server said %q", got)
+		}
+	}
+	a.Get("/operator/people?mail=" + url.QueryEscape("https://z")).OK().Lacks("550")
 }
