@@ -102,7 +102,8 @@ func kind(r *page.Request, k string) string {
 
 type recordsView struct {
 	Volume, VolumeTitle, Licence string
-	From, Until, Why             string
+	From, Until                  string
+	WhyFrom, WhyUntil            string
 	Rows                         []recordRow
 	First, Next                  string
 }
@@ -145,17 +146,16 @@ func day(text string) (first, next time.Time, ok bool) {
 func (a *area) records(r *page.Request) error {
 	v := recordsView{Volume: r.Field("volume"), From: strings.TrimSpace(r.Field("from")), Until: strings.TrimSpace(r.Field("until"))}
 	f := archive.Filter{Volume: v.Volume}
-	bad := ""
 	if v.From != "" {
 		first, _, ok := day(v.From)
 		if f.From = models.At(first); !ok {
-			bad = v.From
+			v.WhyFrom = r.T("archive.baddate", "Date", v.From)
 		}
 	}
 	if v.Until != "" {
 		_, next, ok := day(v.Until)
 		if f.Until = models.At(next); !ok {
-			bad = v.Until
+			v.WhyUntil = r.T("archive.baddate", "Date", v.Until)
 		}
 	}
 	at, ok := cursor(r.Field("after"))
@@ -163,8 +163,7 @@ func (a *area) records(r *page.Request) error {
 		return page.Invalid("%s", r.T("archive.badpage"))
 	}
 	title := r.T("archive.bydate")
-	if bad != "" {
-		v.Why = r.T("archive.baddate", "Date", bad)
+	if v.WhyFrom != "" || v.WhyUntil != "" {
 		r.Status(422)
 	} else {
 		p, err := a.archive.List(r.Ctx(), a.archive.Reader(r.Person()), f, at, recordsPage)

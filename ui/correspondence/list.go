@@ -34,6 +34,7 @@ type option struct {
 type choice struct {
 	Name, Label string
 	Options     []option
+	Why         string // what is wrong with what was asked
 }
 
 type listView struct {
@@ -48,6 +49,7 @@ type listView struct {
 	Groups    []group
 	Choices   template.HTML
 	Values    map[string]string
+	Why       map[string]string // by field, of those that cannot be read
 	Narrowed  bool
 	Community string
 	First     string
@@ -55,15 +57,20 @@ type listView struct {
 }
 
 func (a *area) list(r *page.Request) error {
-	f, err := a.filter(r)
+	f, why := filter(r)
+	choices, err := a.choices(r, f, why)
 	if err != nil {
 		return err
+	}
+	if len(why) > 0 {
+		// The folder, and whether she may open it, without its rows.
+		f = desk.Filter{Folder: f.Folder, Community: f.Community}
 	}
 	counts, err := a.Desk.Counts(r.Ctx(), r.Person())
 	if err != nil {
 		return err
 	}
-	v := listView{Folder: f.Folder, Path: r.Context.Request.URL.Path, Values: map[string]string{}, Narrowed: f.Narrowed()}
+	v := listView{Folder: f.Folder, Path: r.Context.Request.URL.Path, Values: map[string]string{}, Why: why, Narrowed: f.Narrowed() || len(why) > 0}
 	for _, c := range counts {
 		if c.Username != "" && c.Username == r.Param("office") {
 			f.Office = c.IRI
@@ -82,6 +89,10 @@ func (a *area) list(r *page.Request) error {
 	}
 	v.Office, v.Person = l.Holder.Name, l.Holder.IRI == r.Person()
 	v.CanDraft = slices.Contains(l.Holder.Acts, models.ActDraft)
+	if len(why) > 0 {
+		l.Rows, l.Next = nil, ""
+		r.Status(http.StatusUnprocessableEntity)
+	}
 	highest := int64(0)
 	for rows := l.Rows; len(rows) > 0; {
 		g := group{Rank: rows[0].Key.Precedence}
@@ -92,10 +103,6 @@ func (a *area) list(r *page.Request) error {
 		}
 		g.Rows = m.HTML()
 		v.Groups = append(v.Groups, g)
-	}
-	choices, err := a.choices(r, f)
-	if err != nil {
-		return err
 	}
 	v.Choices = selects(r, choices)
 	v.paging(r, l.Next)
@@ -138,34 +145,28 @@ func (v *listView) paging(r *page.Request, next string) {
 	}
 }
 
-// filter reads the form that narrows a folder. A day is in UTC.
-func (a *area) filter(r *page.Request) (f desk.Filter, err error) {
+// filter reads the form that narrows a folder. A day is in UTC. why says what is wrong
+// with a field that cannot be read.
+func filter(r *page.Request) (f desk.Filter, why map[string]string) {
+	why = map[string]string{}
 	f = desk.Filter{Folder: r.Param("folder"), Kind: r.Field("kind"), Precedence: r.Int("precedence", 0), Marking: r.Int("marking", 0), Tag: r.Field("tag"), Language: r.Field("lang"),
 		State: r.Field("state"), Community: iri.IRI(r.Field("community")), Peer: iri.Host(r.Field("peer"))}
-	day := func(name string) (time.Time, error) {
+	day := func(name string) time.Time {
 		text := r.Field(name)
 		if text == "" {
-			return time.Time{}, nil
+			return time.Time{}
 		}
 		t, err := time.Parse(time.DateOnly, text)
 		if err != nil {
-			return t, page.Invalid("%s", r.T("correspondence.filter.baddate", "Date", text))
+			why[name] = r.T("correspondence.filter.baddate", "Date", text)
 		}
-		return t, nil
+		return t
 	}
-	since, err := day("since")
-	if err != nil {
-		return f, err
-	}
-	until, err := day("until")
-	if err != nil {
-		return f, err
-	}
-	f.From = models.At(since)
-	if !until.IsZero() {
+	f.From = models.At(day("since"))
+	if until := day("until"); !until.IsZero() {
 		f.To = models.At(until.AddDate(0, 0, 1))
 	}
-	return f, nil
+	return f, why
 }
 
 // selects writes the lists of the filters as fields of their form.
@@ -179,6 +180,10 @@ func selects(r *page.Request, choices []choice) template.HTML {
 		m.Tag(`</label><select`)
 		m.Attr("id", "f-"+c.Name)
 		m.Attr("name", c.Name)
+		if c.Why != "" {
+			m.Tag(` aria-invalid="true"`)
+			m.Attr("aria-describedby", "why-"+c.Name)
+		}
 		m.Tag(`>`)
 		for _, o := range c.Options {
 			m.Tag(`<option`)
@@ -190,13 +195,22 @@ func selects(r *page.Request, choices []choice) template.HTML {
 			m.Text(o.Text)
 			m.Tag(`</option>`)
 		}
-		m.Tag("</select></div>\n")
+		m.Tag(`</select>`)
+		if c.Why != "" {
+			m.Tag(`<p class="why"`)
+			m.Attr("id", "why-"+c.Name)
+			m.Tag(`>`)
+			m.Text(c.Why)
+			m.Tag(`</p>`)
+		}
+		m.Tag("</div>\n")
 	}
 	return m.HTML()
 }
 
-// choices are the lists of the filters, each with "Any" first.
-func (a *area) choices(r *page.Request, f desk.Filter) ([]choice, error) {
+// choices are the lists of the filters, each with "Any" first. What was asked and is none
+// of them is added to why; a peer may have gone from the list since.
+func (a *area) choices(r *page.Request, f desk.Filter, why map[string]string) ([]choice, error) {
 	peers, err := a.Desk.Peers(r.Ctx())
 	if err != nil {
 		return nil, err
@@ -240,6 +254,12 @@ func (a *area) choices(r *page.Request, f desk.Filter) ([]choice, error) {
 	out := []choice{*from, *kinds, *precedence, *marking, *tongue}
 	if len(handling.Options) > 1 {
 		out = append(out, *handling)
+	}
+	for i, c := range out {
+		if c.Name != "peer" && r.Field(c.Name) != "" && !slices.ContainsFunc(c.Options, func(o option) bool { return o.On }) {
+			out[i].Why = r.T("correspondence.filter.badchoice", "Text", r.Field(c.Name))
+			why[c.Name] = out[i].Why
+		}
 	}
 	return out, nil
 }

@@ -17,15 +17,26 @@ func (a *area) mountTrail(r *page.Routes) {
 	r.Operator("POST", "/operator/trail/export", a.exportTrail)
 }
 
-func filter(r *page.Request) models.AuditFilter {
-	f := models.AuditFilter{Actor: r.Field("actor"), Act: r.Field("act"), Object: r.Field("object")}
-	if t, err := time.Parse("2006-01-02", r.Field("from")); err == nil {
+// filter reads the form that narrows the trail. why says what is wrong with a day that
+// cannot be read.
+func filter(r *page.Request) (f models.AuditFilter, why map[string]string) {
+	why = map[string]string{}
+	day := func(name string) (time.Time, bool) {
+		text := r.Field(name)
+		t, err := time.Parse(time.DateOnly, text)
+		if err != nil && text != "" {
+			why[name] = r.T("correspondence.filter.baddate", "Date", text)
+		}
+		return t, err == nil
+	}
+	f = models.AuditFilter{Actor: r.Field("actor"), Act: r.Field("act"), Object: r.Field("object")}
+	if t, ok := day("from"); ok {
 		f.From = models.At(t)
 	}
-	if t, err := time.Parse("2006-01-02", r.Field("to")); err == nil {
+	if t, ok := day("to"); ok {
 		f.To = models.At(t.AddDate(0, 0, 1))
 	}
-	return f
+	return f, why
 }
 
 type trailView struct {
@@ -36,6 +47,7 @@ type trailView struct {
 	Verified                     int
 	Fault                        string
 	Checked                      bool
+	Why                          map[string]string // by field, of days that cannot be read
 }
 
 func (a *area) readTrail(r *page.Request) (*trailView, error) {
@@ -44,7 +56,12 @@ func (a *area) readTrail(r *page.Request) (*trailView, error) {
 	if v.Acts, err = a.Queues.Acts(r.Ctx()); err != nil {
 		return nil, err
 	}
-	if v.Entries, err = a.Queues.Trail(r.Ctx(), filter(r), r.Int("before", 0), rows); err != nil {
+	var f models.AuditFilter
+	if f, v.Why = filter(r); len(v.Why) > 0 {
+		r.Status(http.StatusUnprocessableEntity)
+		return v, nil
+	}
+	if v.Entries, err = a.Queues.Trail(r.Ctx(), f, r.Int("before", 0), rows); err != nil {
 		return nil, err
 	}
 	if n := len(v.Entries); n > 0 {
@@ -76,7 +93,10 @@ func (a *area) verifyTrail(r *page.Request) error {
 // exportTrail sends the filtered trail as CSV, a page of the store at a time. A cell that
 // a spreadsheet would take for a formula begins with an apostrophe.
 func (a *area) exportTrail(r *page.Request) error {
-	f := filter(r)
+	f, why := filter(r)
+	if len(why) > 0 {
+		return a.trail(r)
+	}
 	if err := a.Queues.Exported(r.Ctx(), a.by(r), f); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestArchivePages(t *testing.T) {
 		t.Errorf("%d rows on the last page", got)
 	}
 	byDate := b.Get("/archive/records?from=1964-05-03&until=1964-05-03").OK().Sound().Says("The oldest first", "v1/d2", "v2/d2").Lacks("v1/d3<", "v1/d1<")
-	byDate.Submit(`form[action="/archive/records"]`, "from", "1964-13-40", "until", "").Is(422).Sound().Says("“1964-13-40” is no day").Has(`#from[aria-invalid][aria-describedby=why]`)
+	byDate.Submit(`form[action="/archive/records"]`, "from", "1964-13-40", "until", "").Is(422).Sound().Says("“1964-13-40” is no day").Has(`#from[aria-invalid][aria-describedby=why-from]`)
 	b.Get("/archive/records?from=1990").OK().Sound().Says("No record fits")
 	b.Get("/archive/records?volume=v9").Is(404)
 	b.Get("/archive/records?after=nonsense").Is(422)

@@ -291,3 +291,32 @@ func TestCorrespondenceSpeaks(t *testing.T) {
 		t.Errorf("an Arabic paragraph in a page: dir %q lang %q", first.AttrOr("dir", ""), first.AttrOr("lang", ""))
 	}
 }
+
+// A wrong day or choice shows the list's form again, with what was typed and why it was
+// not taken beside its field, and no row.
+func TestWrongFilter(t *testing.T) {
+	c := cluster.New(t, []iri.Host{ministry})
+	a := operator(t, c, ministry, "west", "WEST", "Western Department", "anna")
+	told := func(path, field, typed, words string) {
+		t.Helper()
+		p := a.Get(path).Is(422).Sound().Says(words)
+		if f := p.Find("main form [name=" + field + "][aria-invalid=true]"); f.Length() != 1 || f.Is("input") && f.AttrOr("value", "") != typed || p.Find("#"+f.AttrOr("aria-describedby", "none")).Length() != 1 {
+			t.Errorf("%s: the field %s is not marked, or lost %q", path, field, typed)
+		}
+	}
+	for _, lang := range []string{"fr", "ar", "en"} {
+		a.Get("/?lang=" + lang)
+		words := map[string][2]string{"en": {"is no day", "is none of the choices"}, "fr": {"n’est pas une date", "ne figure pas"}, "ar": {"ليس تاريخًا", "ليس من الخيارات"}}[lang]
+		told("/correspondence/west/action?since=31-02-2026&until=2026-03-01&tag=RIVERS", "since", "31-02-2026", words[0])
+		told("/correspondence/west/action?until=yesterday", "until", "yesterday", words[0])
+		told("/correspondence/west/action?state=lost", "state", "lost", words[1])
+		told("/correspondence/west/sent?precedence=99", "precedence", "99", words[1])
+		told("/operator/trail?from=2026-13-01&act=x", "from", "2026-13-01", words[0])
+	}
+	told("/archive/records?from=1964&until=196x", "until", "196x", "is no day")
+	if got := a.Get("/correspondence/west/action?since=x&tag=RIVERS").Find("#tag").AttrOr("value", ""); got != "RIVERS" {
+		t.Errorf("the tag is lost: %q", got)
+	}
+	a.Post("/operator/trail/export", map[string][]string{"to": {"soon"}}).Is(422).Says("is no day")
+	a.Get("/correspondence/west/action?since=2026-02-28").OK()
+}
