@@ -91,6 +91,14 @@ func LocalActors(ctx context.Context, db bun.IDB, kind string, after string, lim
 	return rows, err
 }
 
+// OpenPersons lists our persons who are not blocked, by user name after one.
+func OpenPersons(ctx context.Context, db bun.IDB, after string, limit int) ([]*Actor, error) {
+	var rows []*Actor
+	err := db.NewSelect().Model(&rows).Where("local").Where("type = ?", TypePerson).Where("username > ?", after).Where(notBlocked+"actor.iri)").
+		OrderBy("username", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	return rows, err
+}
+
 // InsertActor adds one of ours; a taken name is IsConflict.
 func InsertActor(ctx context.Context, db bun.IDB, a *Actor) error {
 	_, err := db.NewInsert().Model(a).Exec(ctx)

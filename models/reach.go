@@ -73,10 +73,11 @@ func (p OfficePerson) May(act string) bool {
 	return false
 }
 
-// OfficePeople lists everybody who has a mandate of an office in force, by name.
+// OfficePeople lists everybody who has a mandate of an office in force and is not blocked,
+// by name.
 func OfficePeople(ctx context.Context, db bun.IDB, office iri.IRI, now Time) ([]OfficePerson, error) {
 	rows, err := raw(ctx, db, `SELECT m.person, COALESCE(a.name, ''), m.act FROM mandates AS m LEFT JOIN actors AS a ON a.iri = m.person
-		WHERE m.office = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?) ORDER BY 2, m.person, m.act LIMIT 5000`, string(office), int64(now))
+		WHERE m.office = ? AND m.revoked_at = 0 AND (m.ends_at = 0 OR m.ends_at > ?) AND `+notBlocked+`m.person) ORDER BY 2, m.person, m.act LIMIT 5000`, string(office), int64(now))
 	if err != nil {
 		return nil, err
 	}

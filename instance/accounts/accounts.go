@@ -127,6 +127,9 @@ func (s *Accounts) Grant(ctx context.Context, by string, office, person iri.IRI,
 		if err := s.known(ctx, tx, office, person); err != nil {
 			return err
 		}
+		if err := NotBlocked(ctx, tx, person); err != nil {
+			return err
+		}
 		for _, act := range acts {
 			if !valid(act) {
 				return Invalid("%q is no right; use %s", act, strings.Join(Acts, ", "))
@@ -164,6 +167,9 @@ func (s *Accounts) SetRules(ctx context.Context, by string, office iri.IRI, rule
 		if err := s.known(ctx, tx, office, rules.Clearers...); err != nil {
 			return err
 		}
+		if err := NotBlocked(ctx, tx, rules.Clearers...); err != nil {
+			return err
+		}
 		if err := models.SetOfficeRules(ctx, tx, office, rules); err != nil {
 			return err
 		}
@@ -196,7 +202,24 @@ func (s *Accounts) Require(ctx context.Context, db bun.IDB, person, office iri.I
 		return err
 	}
 	if !ok {
+		if err := NotBlocked(ctx, db, person); err != nil {
+			return err
+		}
 		return &policy.Refusal{Code: "no-mandate", Status: 403, Detail: fmt.Sprintf("%s has no mandate to %s for %s", person, act, office)}
+	}
+	return nil
+}
+
+// NotBlocked refuses to begin anything that would wait for somebody who is blocked.
+func NotBlocked(ctx context.Context, db bun.IDB, persons ...iri.IRI) error {
+	blocked, err := models.BlockedAmong(ctx, db, persons)
+	if err != nil {
+		return fmt.Errorf("find who is blocked: %w", err)
+	}
+	for _, p := range persons {
+		if blocked[p] != nil {
+			return Invalid("%s is blocked: choose somebody else, or have an operator lift the block", p)
+		}
 	}
 	return nil
 }

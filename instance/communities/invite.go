@@ -13,6 +13,7 @@ import (
 	"valise/federation/policy"
 	"valise/federation/sign"
 	"valise/federation/vocab"
+	"valise/instance/accounts"
 	"valise/instance/audit"
 	"valise/instance/dispatches"
 	"valise/models"
@@ -60,7 +61,7 @@ func (s *Communities) Invite(ctx context.Context, person, community iri.IRI, i I
 	if i.Actor != "" && i.Actor != invitee.IRI {
 		return nil, invalid("%s stands for another account than the one that was shown: look at it again", i.Who)
 	}
-	if err := inviting(invitee); err != nil {
+	if err := s.inviting(ctx, invitee); err != nil {
 		return nil, err
 	}
 	if !invitee.Local && !invitee.OwnSoftware {
@@ -182,11 +183,11 @@ func (s *Communities) guestPeer(ctx context.Context, tx bun.Tx, a *models.Actor,
 
 // inviting refuses what is no person and no office: it would pass on what it gets, or
 // answer to nobody.
-func inviting(a *models.Actor) error {
+func (s *Communities) inviting(ctx context.Context, a *models.Actor) error {
 	if a.Type == models.TypeGroup || a.Type == models.TypeApplication {
 		return invalid("%s is a %s; invite a person or an office", a.IRI, strings.ToLower(a.Type))
 	}
-	return nil
+	return accounts.NotBlocked(ctx, s.Store.R, a.IRI)
 }
 
 func (s *Communities) form(ctx context.Context, tx bun.Tx, a *models.Actor) string {

@@ -104,7 +104,7 @@ func (s *Communities) LookUp(ctx context.Context, person, community iri.IRI, who
 			f.Software, f.Version = info.Software, info.Version
 		}
 	}
-	if err := inviting(a); err != nil && f.Why == "" {
+	if err := s.inviting(ctx, a); err != nil && f.Why == "" {
 		f.Why = err.Error()
 	}
 	m, err := models.MemberOf(ctx, s.Store.R, community, a.IRI)

@@ -53,6 +53,9 @@ func (s *Desk) Forward(ctx context.Context, person, office, id, colleague iri.IR
 		return err
 	}
 	if !slices.ContainsFunc(all, func(h models.DeskHolder) bool { return h.IRI == colleague }) {
+		if err := accounts.NotBlocked(ctx, s.Store.R, colleague); err != nil {
+			return err
+		}
 		return accounts.Invalid("choose a colleague who may read for this office")
 	}
 	r, err := s.reader(ctx, colleague)

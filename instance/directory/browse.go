@@ -107,10 +107,10 @@ type Work struct {
 	Acts        []string // models.Act…
 }
 
-// Colleagues lists our persons by user name, after a user name; next is "" after the last.
+// Colleagues lists our persons who are not blocked by user name, after a user name; next is "" after the last.
 func (d *Directory) Colleagues(ctx context.Context, after string, limit int) (out []Colleague, next string, err error) {
 	limit = page(limit)
-	rows, err := models.LocalActors(ctx, d.Store.R, models.TypePerson, after, limit+1)
+	rows, err := models.OpenPersons(ctx, d.Store.R, after, limit+1)
 	if err != nil {
 		return nil, "", fmt.Errorf("list our persons: %w", err)
 	}

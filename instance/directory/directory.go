@@ -174,6 +174,11 @@ func (d *Directory) Persons(ctx context.Context, after string, limit int) ([]*mo
 	return models.LocalActors(ctx, d.Store.R, models.TypePerson, after, page(limit))
 }
 
+// Open is Persons without those who are blocked: whom one may choose for something.
+func (d *Directory) Open(ctx context.Context, after string, limit int) ([]*models.Actor, error) {
+	return models.OpenPersons(ctx, d.Store.R, after, page(limit))
+}
+
 // mandatesMost bounds a list of mandates, which has no pages: rights in force are few.
 const mandatesMost = 5000
 

@@ -190,10 +190,10 @@ func (s *Drafting) margin(ctx context.Context, desk *Desk, margin []models.Margi
 		i := slices.IndexFunc(desk.Clearers, func(c Clearer) bool { return c.Person == must })
 		if i < 0 {
 			name := string(must)
-			for _, p := range people {
-				if p.Person == must {
-					name = p.Name
-				}
+			if i := slices.IndexFunc(people, func(p models.OfficePerson) bool { return p.Person == must }); i >= 0 {
+				name = people[i].Name
+			} else if a, err := models.ActorByIRI(ctx, s.Store.R, must); err == nil {
+				name = a.Name // her mandate has ended, or she is blocked
 			}
 			desk.Clearers = append(desk.Clearers, Clearer{Person: must, Name: name})
 			i = len(desk.Clearers) - 1

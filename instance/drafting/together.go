@@ -105,16 +105,14 @@ func (s *Drafting) tellOfComment(ctx context.Context, tx bun.Tx, by iri.IRI, d *
 	if err != nil {
 		return err
 	}
-	mandates, err := models.Mandates(ctx, tx, d.Office, "", s.now(), 1000)
+	people, err := models.OfficePeople(ctx, tx, d.Office, s.now())
 	if err != nil {
 		return err
 	}
-	told := map[iri.IRI]bool{by: true}
-	for _, m := range mandates {
-		if told[m.Person] || m.Person != d.Drafter && !slices.Contains(authors, m.Person) {
+	for _, m := range people {
+		if m.Person == by || m.Person != d.Drafter && !slices.Contains(authors, m.Person) {
 			continue
 		}
-		told[m.Person] = true
 		if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: m.Person, Kind: "draft comment", Subject: d.ID, Detail: string(by), CreatedAt: s.now()}); err != nil {
 			return err
 		}

@@ -69,10 +69,11 @@ type officeView struct {
 
 // holder is a person with her rights in one office.
 type holder struct {
-	Person iri.IRI
-	Name   string
-	Clears bool // must clear every dispatch
-	Rights []models.Mandate
+	Person  iri.IRI
+	Name    string
+	Clears  bool // must clear every dispatch
+	Blocked bool
+	Rights  []models.Mandate
 }
 
 var acts = []string{models.ActDraft, models.ActClear, models.ActRelease, models.ActRead}
@@ -101,13 +102,17 @@ func (a *area) office(r *page.Request, act, why string) error {
 	if err != nil {
 		return err
 	}
+	blocked, err := a.Access.Blocked(r.Ctx(), persons(mandates))
+	if err != nil {
+		return err
+	}
 	index := map[iri.IRI]int{}
 	for _, m := range mandates {
 		i, ok := index[m.Person]
 		if !ok {
 			i = len(v.Holders)
 			index[m.Person] = i
-			v.Holders = append(v.Holders, holder{Person: m.Person, Name: names[m.Person]})
+			v.Holders = append(v.Holders, holder{Person: m.Person, Name: names[m.Person], Blocked: blocked[m.Person] != nil})
 			for _, c := range o.Rules.Clearers {
 				if c == m.Person {
 					v.Holders[i].Clears = true
@@ -116,7 +121,7 @@ func (a *area) office(r *page.Request, act, why string) error {
 		}
 		v.Holders[i].Rights = append(v.Holders[i].Rights, *m)
 	}
-	if v.Candidates, err = a.Directory.Persons(r.Ctx(), "", directory.Most); err != nil {
+	if v.Candidates, err = a.Directory.Open(r.Ctx(), "", directory.Most); err != nil {
 		return err
 	}
 	return r.Render(a.frame(r, page.Page{Name: "office", Title: o.Title, At: "/operator/offices", Data: v}))

@@ -4,13 +4,16 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"valise/cmd/internal/cluster"
 	"valise/cmd/internal/portaltest"
 	"valise/instance/access"
+	"valise/instance/dispatches"
 	"valise/models"
 	"valise/models/iri"
 	"valise/models/modeltest"
+	"valise/ui/page"
 )
 
 // An operator blocks a person: her sessions end at once, nothing lets her in, her mandate is
@@ -73,4 +76,53 @@ func blockedPerson(t *testing.T, c *cluster.Cluster) {
 	cluster.Must(t, n.Accounts.Require(t.Context(), n.Store.R, her, office, models.ActDraft))
 	boss.Get("/operator/trail").OK().Says("person blocked", "person unblocked")
 	c.Check()
+}
+
+// Whoever is blocked is on no list of persons to choose, and a forged form that names her is
+// refused in words.
+func TestBlockedIsNotChosen(t *testing.T) {
+	c, alice, _, _, office := chancery(t)
+	n := c.Nodes[embassy]
+	boss := operator(t, c, embassy, "ankara", "ANKARA", "Embassy Ankara", "director")
+	p, err := n.Accounts.AddPerson(t.Context(), "test", "dora", "Dora")
+	cluster.Must(t, err)
+	dora := p.IRI
+	cluster.Must(t, n.Accounts.Grant(t.Context(), "test", office, dora, []string{models.ActRead, models.ActDraft, models.ActClear, models.ActRelease}, time.Time{}))
+	received := c.Send(ministry, iri.IRI(ministry.Base()+"/u/minister"), iri.IRI(ministry.Base()+"/o/state"), dispatches.Content{Kind: "cable", Subject: "Water", Precedence: "ROUTINE", Marking: "LIMITED", Language: "en",
+		Action: []iri.IRI{office}, Paragraphs: []dispatches.Paragraph{{Text: "Ask.", Language: "en"}}}).IRI
+	c.Settle()
+	draft := alice.Get("/drafts/new").Submit("main form", "form", "aideMemoire").OK()
+	at := draft.Path
+	for range 9 {
+		draft = alice.Get(at)
+		if draft.Find(".ed").Length() == 1 {
+			break
+		}
+		draft.Submit(".ed:last-child form.ed__f", "do", "remove").OK()
+	}
+	draft.Submit("#at-p1 form.ed__f", "text", "We ask for a meeting.", "do", "save").OK().Submit("#headform form", "subject", "A meeting").OK().Submit("#addressees > form", "query", "@state@ministry.localhost", "role", "action").OK()
+	id := page.DispatchPath(received)
+	alice.Get(at).OK().Has(`input[name=clearer][value$="/dora"]`)
+	alice.Get(id).OK().Has(`option[value$="/dora"]`)
+	alice.Get("/directory?lang=en").OK()
+
+	revision := alice.Get(at).Find("#clearance input[name=revision]").AttrOr("value", "")
+	boss.Get("/operator/people/dora/block").Submit(`form[action$="/block"]`, "reason", "left").OK()
+	alice.Get(at).OK().Sound().Lacks(string(dora))
+	if alice.Get(id).OK().Sound().Find(`option[value$="/dora"]`).Length() != 0 {
+		t.Error("she is a colleague to pass a dispatch on to")
+	}
+	of := boss.Get("/operator/offices/nicosia").OK().Sound().Says("Blocked: exercises nothing")
+	if of.Find("#person option[value=dora]").Length() != 0 || of.Find(`input[name=clearers][value$="/dora"]`).Length() != 0 {
+		t.Error("an operator may choose her")
+	}
+	for lang, words := range map[string]string{"fr": "est bloqué : choisissez", "ar": "محظور: اختر غيره", "en": "is blocked: choose somebody else"} {
+		boss.Get("/?lang=" + lang)
+		alice.Get("/?lang=" + lang)
+		boss.Post("/operator/offices/nicosia/grant", url.Values{"person": {"dora"}, "acts": {models.ActRead}}).Is(422).Says(words)
+		boss.Post("/operator/offices/nicosia/rules", url.Values{"min": {"0"}, "clearers": {string(dora)}}).Is(422).Says(words)
+		alice.Post(id+"/forward", url.Values{"office": {string(office)}, "colleague": {string(dora)}}).Is(422).Says(words)
+		alice.Post(at+"/ask", url.Values{"revision": {revision}, "clearer": {string(dora)}}).Is(422).Says(words)
+	}
+	alice.Get("/directory/persons").OK().Lacks("Dora").Says("Bob")
 }
