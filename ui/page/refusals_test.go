@@ -138,3 +138,27 @@ func TestRefusalInOtherLanguages(t *testing.T) {
 		t.Error("a sentence without Arabic is taken")
 	}
 }
+
+// Why a delivery failed or was ended is said in every language; what the other server said
+// stays as it is, as a quotation.
+func TestReasonsAreSaid(t *testing.T) {
+	c, err := openCatalogue(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for reason, want := range map[string]string{
+		"answered 404: no such office here":                                          "le serveur a répondu 404 : « no such office here »",
+		"given up after 16 days: answered 503: Service Unavailable":                  "abandonné après 16 jours : le serveur a répondu 503 : « Service Unavailable »",
+		"given up after 16 days: timeout: no answer in 10s":                          "abandonné après 16 jours : pas de réponse à temps : « no answer in 10s »",
+		"replaced by version 2":                                                      "remplacé par la version 2",
+		"the dispatch was withdrawn":                                                 "la dépêche a été retirée",
+		"12 of 13 clearances of revision 4 by people who did not write it are there": "12 visas sur 13 de la révision 4, donnés par des personnes qui ne l’ont pas rédigée",
+	} {
+		if got := c.refusal("fr", reason); got != want {
+			t.Errorf("%q is said as %q", reason, got)
+		}
+		if got := c.refusal("ar", reason); got == reason || strings.Contains(got, "{") {
+			t.Errorf("%q is said in Arabic as %q", reason, got)
+		}
+	}
+}
