@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -200,7 +201,9 @@ func (q *DeskQuery) place() (deskPlace, error) {
 		if q.Folder == FolderArchive {
 			origin = OriginArchive
 		}
-		live.where, live.args = `d.author = ? AND d.origin = ? AND d.latest`, []any{q.Holder, origin}
+		// The origin is written out: an index has it in its condition, and for a bound one
+		// SQLite would read the statement anew each time.
+		live.where, live.args = `d.author = ? AND d.origin = '`+origin+`' AND d.latest`, []any{q.Holder}
 		return live, nil
 	case FolderAside:
 		live.from = `(SELECT DISTINCT x.dispatch FROM addressees AS x CROSS JOIN dispatches AS d WHERE x.stuck AND d.iri = x.dispatch AND d.latest AND NOT ` + held + `) AS s CROSS JOIN dispatches AS d`
@@ -221,11 +224,15 @@ func (q *DeskQuery) narrow(p *deskPlace) (string, []any, error) {
 	var conds []string
 	var args []any
 	add := func(cond string, more ...any) { conds, args = append(conds, cond), append(args, more...) }
+	// plain is for a column that no index of a folder has. SQLite looks at what is bound to
+	// such a comparison when it plans, and so reads the statement anew each time; inside IS
+	// TRUE it does not.
+	plain := func(cond string, more ...any) { add(`(`+cond+`) IS TRUE`, more...) }
 	if q.Peer != "" {
 		if q.Folder == FolderSent || q.Folder == FolderAside {
 			add(`EXISTS (SELECT 1 FROM addressees AS h WHERE h.dispatch = d.iri AND h.host = ?)`, q.Peer)
 		} else {
-			add(`d.author_host = ?`, q.Peer)
+			plain(`d.author_host = ?`, q.Peer)
 		}
 	}
 	if q.Community != "" && q.Folder != FolderCommunity {
@@ -238,19 +245,20 @@ func (q *DeskQuery) narrow(p *deskPlace) (string, []any, error) {
 		add(p.at+` < ?`, q.To)
 	}
 	if q.Kind != "" {
-		add(`d.kind = ?`, q.Kind)
+		plain(`d.kind = ?`, q.Kind)
 	}
 	if q.Precedence != 0 {
 		add(p.precedence+` = ?`, q.Precedence)
 	}
 	if q.Marking != 0 {
-		add(`d.marking_rank = ?`, q.Marking)
+		plain(`d.marking_rank = ?`, q.Marking)
 	}
 	if q.Tag != "" {
 		add(`EXISTS (SELECT 1 FROM dispatch_tags AS g WHERE g.dispatch = d.iri AND g.tag = ?)`, q.Tag)
 	}
 	if q.Language != "" {
-		add(`(d.language = ? OR d.language LIKE ?)`, q.Language, strings.NewReplacer("%", "", "_", "").Replace(q.Language)+"-%")
+		region := q.Language + "-"
+		add(`(d.language = ? OR substr(d.language, 1, ?) = ?)`, q.Language, utf8.RuneCountInString(region), region)
 	}
 	done := func(column string) {
 		add(`EXISTS (SELECT 1 FROM registrations AS g WHERE g.dispatch = d.iri AND g.office = ? AND g.`+column+` > 0)`, q.Holder)

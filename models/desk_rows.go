@@ -31,7 +31,8 @@ func deskRow(sent bool) string {
 
 // deskTo is the first addressee of a dispatch d, how many it has, how many of them have
 // it and how many are late or refused it.
-const deskTo = `COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM addressees AS x LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor WHERE x.dispatch = d.iri ORDER BY x.role, x.actor LIMIT 1), ''),
+const deskTo = `COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM (SELECT f.actor FROM addressees AS f WHERE f.dispatch = d.iri ORDER BY f.role, f.actor LIMIT 1) AS x
+		LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor), ''),
 	(SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri),
 	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND ` + held + `) ELSE 0 END,
 	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND x.stuck AND NOT ` + held + `) ELSE 0 END`

@@ -2,8 +2,11 @@ package models
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/uptrace/bun"
@@ -63,25 +66,35 @@ func (s *SearchScope) from(db bun.IDB) (string, []any) {
 	return from, args
 }
 
-// order is newest first, by the column that the plan walks.
-func (s *SearchScope) order(db bun.IDB) string {
+// order is newest first, by the column that the plan walks, and at most limit. The limit
+// is written out: SQLite reads a statement anew each time that has a bound one over a
+// virtual table.
+func (s *SearchScope) order(db bun.IDB, limit int) string {
+	id := "t.rowid"
 	if s.Expr == nil && s.Ahead == nil || isPG(db) {
-		return ` ORDER BY e.id DESC LIMIT ?`
+		id = "e.id"
 	}
-	return ` ORDER BY t.rowid DESC LIMIT ?`
+	return ` ORDER BY ` + id + ` DESC LIMIT ` + strconv.Itoa(limit)
 }
+
+// candidate are the columns of a candidate.
+var candidate = []string{"e.id", "e.office", "e.kind", "e.marking", "e.precedence", "e.language", "e.year", "e.archive", "e.tags", "e.best"}
 
 // SearchCandidates returns the newest entries of a scope: their ids, what facets are made
 // of, and with ranked what they are ranked by.
 func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, ranked bool, limit int) ([]*SearchEntry, error) {
 	from, args := s.from(db)
 	seen, more := s.seen()
-	best := `''`
-	if ranked {
-		best = `e.best`
+	columns := slices.Clone(candidate)
+	if !ranked {
+		columns[len(columns)-1] = `''`
 	}
-	rows, err := bound(ctx, db, `SELECT e.id, e.office, e.kind, e.marking, e.precedence, e.language, e.year, e.archive, e.tags, `+best+` FROM `+from+` AND `+seen+s.order(db),
-		append(append(args, more...), limit)...)
+	args = append(args, more...)
+	found := ` FROM ` + from + ` AND ` + seen + s.order(db, limit)
+	if !isPG(db) {
+		return packedCandidates(ctx, db, columns, found, args)
+	}
+	rows, err := bound(ctx, db, `SELECT `+strings.Join(columns, ", ")+found, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -93,13 +106,49 @@ func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, ranked boo
 		if err := rows.Scan(&e.ID, &e.Office, &e.Kind, &e.Marking, &e.Precedence, &e.Language, &e.Year, &e.Archive, &tags, &e.Best); err != nil {
 			return nil, err
 		}
-		e.Peer = e.Office.Host()
-		if tags != "" {
-			e.Tags = strings.Split(tags, "\n")
-		}
-		out = append(out, e)
+		out = append(out, e.with(tags))
 	}
 	return out, rows.Err()
+}
+
+// packedCandidates reads candidates from SQLite as one text: a thousand values that are
+// fetched one by one take longer than finding them. NUL parts them; no text that is
+// stored holds it.
+func packedCandidates(ctx context.Context, db bun.IDB, columns []string, found string, args []any) ([]*SearchEntry, error) {
+	var packed string
+	if err := boundRow(ctx, db, `SELECT COALESCE(group_concat(c.one, char(0)), '') FROM (SELECT concat_ws(char(0), `+strings.Join(columns, ", ")+`) AS one`+found+`) AS c`, args, &packed); err != nil {
+		return nil, err
+	}
+	if packed == "" {
+		return nil, nil
+	}
+	values := strings.Split(packed, "\x00")
+	if len(values)%len(columns) != 0 {
+		return nil, fmt.Errorf("the entries of the search index cannot be told apart: %d values in rows of %d", len(values), len(columns))
+	}
+	entries := make([]SearchEntry, len(values)/len(columns))
+	out := make([]*SearchEntry, len(entries))
+	for i := range entries {
+		v, e := values[i*len(columns):], &entries[i]
+		var errs [2]error
+		e.ID, errs[0] = strconv.ParseInt(v[0], 10, 64)
+		e.Year, errs[1] = strconv.ParseInt(v[6], 10, 64)
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		e.Office, e.Kind, e.Marking, e.Precedence, e.Language, e.Archive, e.Best = iri.IRI(v[1]), v[2], v[3], v[4], v[5], v[7] == "1", v[9]
+		out[i] = e.with(v[8])
+	}
+	return out, nil
+}
+
+// with adds what is made of other columns.
+func (e *SearchEntry) with(tags string) *SearchEntry {
+	e.Peer = e.Office.Host()
+	if tags != "" {
+		e.Tags = strings.Split(tags, "\n")
+	}
+	return e
 }
 
 // bodyMost is how much of a text is read for an extract, in characters.
@@ -112,6 +161,15 @@ type SearchHit struct {
 	Comment   Comment  // of a comment; without its document
 	Body      string   // the text, or the beginning of a long one
 	Community string   // the name of its community
+}
+
+// searchBody joins the text t of an entry e. On SQLite it is the table in which the index
+// keeps it, since opening the index itself for each row costs several times as much.
+func searchBody(db bun.IDB) string {
+	if isPG(db) {
+		return `search_text AS t ON t.rowid = e.id`
+	}
+	return `(SELECT id, c0 AS body FROM search_text_content) AS t ON t.id = e.id`
 }
 
 // SearchHits reads those of the given entries that the reader may still have.
@@ -128,7 +186,7 @@ func SearchHits(ctx context.Context, db bun.IDB, s SearchScope, ids []int64) (ma
 	rows, err := bound(ctx, db, `SELECT e.id, e.object, e.source, e.archive, e.year, e.tags, d.version, d.origin, d.author, d.author_host, d.community, COALESCE(c.name, ''), d.reference, d.kind, d.subject, d.precedence,
 		d.precedence_rank, d.marking, d.marking_rank, d.language, d.state, d.published_at, d.distributed_at, substr(t.body, 1, `+fmt.Sprint(bodyMost)+`)
 		FROM search_entries AS e JOIN dispatches AS d ON d.id = e.dispatch_row AND d.latest AND d.document IS NOT NULL AND (`+s.Dispatches.SQL+`)
-		JOIN search_text AS t ON t.rowid = e.id LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'dispatch' AND e.id IN (`+list+`)`, args...)
+		JOIN `+searchBody(db)+` LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'dispatch' AND e.id IN (`+list+`)`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +223,7 @@ func SearchCommentHits(ctx context.Context, db bun.IDB, s SearchScope, ids []int
 		COALESCE(p.iri, ''), COALESCE(p.subject, ''), COALESCE(p.reference, '')
 		FROM search_entries AS e JOIN comments AS d ON d.iri = e.object AND d.state = 'shown'
 		LEFT JOIN dispatches AS p ON p.iri = d.dispatch AND p.latest AND EXISTS (SELECT 1 FROM dispatches AS d WHERE d.id = p.id AND (`+s.Dispatches.SQL+`))
-		JOIN search_text AS t ON t.rowid = e.id LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'comment' AND (`+s.Comments.SQL+`) AND e.id IN (`+list+`)`, args...)
+		JOIN `+searchBody(db)+` LEFT JOIN communities AS c ON c.iri = d.community WHERE e.source = 'comment' AND (`+s.Comments.SQL+`) AND e.id IN (`+list+`)`, args...)
 	if err != nil {
 		return nil, err
 	}

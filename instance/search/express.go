@@ -172,9 +172,17 @@ func terms(word string) []models.SearchExpr {
 // often in the text; the rest.
 const tiers = 3
 
-// ways are the forms of one word, as the best words of an entry hold them after their
-// mark.
-type ways []string
+// ways are the forms of one word, as the best words of an entry hold them in its subject
+// and as what it is about.
+type ways struct{ subject, about []string }
+
+func (w *ways) add(form string) {
+	w.subject, w.about = append(w.subject, " "+inSubject+form), append(w.about, " "+isAbout+form)
+}
+
+func oneIn(forms []string, best string) bool {
+	return slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(best, form) })
+}
 
 // better ranks by the words of the question; nil where it has filters alone, so that all
 // is equally good.
@@ -185,13 +193,13 @@ func (q Query) better() better {
 			continue
 		}
 		for i, w := range t.words {
-			if t.prefix && i == len(t.words)-1 {
-				out = append(out, ways{w})
-				continue
-			}
 			var forms ways
-			for _, s := range lexicon.Stems(w) {
-				forms = append(forms, s+" ")
+			if t.prefix && i == len(t.words)-1 {
+				forms.add(w)
+			} else {
+				for _, s := range lexicon.Stems(w) {
+					forms.add(s + " ")
+				}
 			}
 			out = append(out, forms)
 		}
@@ -205,12 +213,9 @@ type better []ways
 func (b better) tier(best string) int {
 	tier := tiers - 1
 	for _, word := range b {
-		has := func(mark string) bool {
-			return slices.ContainsFunc(word, func(form string) bool { return strings.Contains(best, " "+mark+form) })
-		}
-		if !has(inSubject) {
+		if !oneIn(word.subject, best) {
 			tier = min(tier, 1)
-			if !has(isAbout) {
+			if !oneIn(word.about, best) {
 				return 0
 			}
 		}

@@ -108,18 +108,15 @@ func (m *marker) at(text string, w lexicon.Word) Range {
 	if !m.first[r] {
 		return Range{}
 	}
-	stems, known := m.stems[w.Plain]
-	if !known {
-		stems = lexicon.Stems(w.Plain)
-		m.stems[w.Plain] = stems
-	}
+	stems := m.forms(w.Plain)
 	for _, phrase := range m.phrases {
 		if !slices.Contains(stems, phrase[0]) {
 			continue
 		}
 		n, end := 1, w.End
 		for next := range lexicon.Words(text[w.End:]) {
-			if n == len(phrase) || !slices.Contains(lexicon.Stems(next.Plain), phrase[n]) {
+			// A stem begins as its word does.
+			if n == len(phrase) || next.Plain[0] != phrase[n][0] || !slices.Contains(m.forms(next.Plain), phrase[n]) {
 				break
 			}
 			n++
@@ -133,6 +130,16 @@ func (m *marker) at(text string, w lexicon.Word) Range {
 		return Range{w.Start, w.End}
 	}
 	return Range{}
+}
+
+// forms are the stems of a word.
+func (m *marker) forms(plain string) []string {
+	stems, known := m.stems[plain]
+	if !known {
+		stems = lexicon.Stems(plain)
+		m.stems[plain] = stems
+	}
+	return stems
 }
 
 func runeBefore(text string, at int) int {

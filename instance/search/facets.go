@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"valise/models"
@@ -56,7 +57,7 @@ func facets(found []*models.SearchEntry) []Facet {
 		}
 		year := ""
 		if e.Year != 0 {
-			year = fmt.Sprintf("%04d", e.Year)
+			year = strconv.FormatInt(e.Year+10000, 10)[1:] // four digits
 		}
 		for i, value := range []string{part, string(e.Office), string(e.Peer), e.Kind, e.Marking, e.Precedence, "", e.Language, year} {
 			if value != "" {
@@ -74,20 +75,26 @@ func facets(found []*models.SearchEntry) []Facet {
 		}
 		f := Facet{Name: name}
 		for value, n := range counts[i] {
-			f.Values = append(f.Values, FacetValue{Value: value, Count: n, Filter: filter(name, value)})
+			f.Values = append(f.Values, FacetValue{Value: value, Count: n})
 		}
 		slices.SortFunc(f.Values, func(a, b FacetValue) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
 		if f.More = len(f.Values) > valuesMost; f.More {
 			f.Values = f.Values[:valuesMost]
+		}
+		for i, v := range f.Values {
+			f.Values[i].Filter = filter(name, v.Value)
 		}
 		out = append(out, f)
 	}
 	return out
 }
 
+// unquoted takes out what would end a phrase.
+var unquoted = strings.NewReplacer(`"`, " ", "”", " ", "»", " ")
+
 // filter writes the filter of a value.
 func filter(name, value string) string {
-	quoted := `"` + strings.NewReplacer(`"`, " ", "”", " ", "»", " ").Replace(value) + `"`
+	quoted := `"` + unquoted.Replace(value) + `"`
 	switch name {
 	case FacetOffice, FacetPeer:
 		return "from:" + value

@@ -70,7 +70,14 @@ func Fold(text string) []string {
 // joiners inside it. Without one, start is end.
 func next(text string, at int) (start, end int, ascii bool) {
 	for at < len(text) {
-		r, size := decode(text, at)
+		if b := text[at]; b < utf8.RuneSelf {
+			if plain[b] {
+				break
+			}
+			at++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[at:])
 		if starts(r) {
 			break
 		}
@@ -78,12 +85,20 @@ func next(text string, at int) (start, end int, ascii bool) {
 	}
 	start, end, ascii = at, at, true
 	for at < len(text) {
-		r, size := decode(text, at)
+		if b := text[at]; b < utf8.RuneSelf {
+			if !plain[b] {
+				return start, end, ascii
+			}
+			at++
+			end = at
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(text[at:])
 		switch {
 		case starts(r):
 			at += size
 			end = at
-		case r >= utf8.RuneSelf && (unicode.IsMark(r) || joins(r)):
+		case unicode.IsMark(r) || joins(r):
 			at += size
 			if unicode.IsMark(r) {
 				end = at
@@ -91,21 +106,22 @@ func next(text string, at int) (start, end int, ascii bool) {
 		default:
 			return start, end, ascii
 		}
-		ascii = ascii && r < utf8.RuneSelf
+		ascii = false
 	}
 	return start, end, ascii
 }
 
-func decode(text string, at int) (rune, int) {
-	if b := text[at]; b < utf8.RuneSelf {
-		return rune(b), 1
+// plain are the letters and digits of ASCII.
+var plain = func() (is [utf8.RuneSelf]bool) {
+	for b := range is {
+		is[b] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
 	}
-	return utf8.DecodeRuneInString(text[at:])
-}
+	return is
+}()
 
 func starts(r rune) bool {
 	if r < utf8.RuneSelf {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return plain[r]
 	}
 	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsNumber(r))
 }
