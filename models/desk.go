@@ -53,8 +53,11 @@ func refreshDesk(ctx context.Context, db bun.IDB, dispatch iri.IRI) error {
 	return nil
 }
 
+// heldStations are those at which an addressee has a dispatch.
+const heldStations = `('delivered', 'registered', 'read', 'taken for action')`
+
 // held is the condition that the addressee x of the latest version d has it.
-const held = `EXISTS (SELECT 1 FROM evidence AS e WHERE e.dispatch = x.dispatch AND e.addressee = x.actor AND e.version = d.version AND e.station IN ('delivered', 'registered', 'read', 'taken for action'))`
+const held = `EXISTS (SELECT 1 FROM evidence AS e WHERE e.dispatch = x.dispatch AND e.addressee = x.actor AND e.version = d.version AND e.station IN ` + heldStations + `)`
 
 // ForgetStuck takes back that an addressee is stuck who has the dispatch by now.
 func ForgetStuck(ctx context.Context, db bun.IDB) error {

@@ -29,12 +29,14 @@ func deskRow(sent bool) string {
 	ORDER BY p.k1 DESC, p.k2 DESC, p.k3 DESC`
 }
 
-// deskTo is the first addressee of a dispatch d, how many it has, how many of them have
-// it and how many are late or refused it.
-const deskTo = `COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM (SELECT f.actor FROM addressees AS f WHERE f.dispatch = d.iri ORDER BY f.role, f.actor LIMIT 1) AS x
-		LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor), ''),
+// deskTo is the first addressee of a dispatch d, those for action before the others, how
+// many it has, how many of them have it and how many are late or refused it. It walks
+// indexes in their order and sorts nothing: it is asked of every row.
+const deskTo = `COALESCE((SELECT COALESCE(NULLIF(n.name, ''), v.name, x.actor) FROM (SELECT COALESCE((SELECT f.actor FROM addressees AS f WHERE f.dispatch = d.iri AND f.role = 'action' ORDER BY f.actor LIMIT 1),
+		(SELECT f.actor FROM addressees AS f WHERE f.dispatch = d.iri ORDER BY f.actor LIMIT 1)) AS actor) AS x LEFT JOIN actors AS n ON n.iri = x.actor LEFT JOIN peer_offices AS v ON v.iri = x.actor), ''),
 	(SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri),
-	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND ` + held + `) ELSE 0 END,
+	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(DISTINCT e.addressee) FROM evidence AS e WHERE e.dispatch = d.iri AND e.version = d.version AND e.station IN ` + heldStations + `
+		AND EXISTS (SELECT 1 FROM addressees AS x WHERE x.dispatch = e.dispatch AND x.actor = e.addressee)) ELSE 0 END,
 	CASE WHEN d.origin = 'issued' THEN (SELECT COUNT(*) FROM addressees AS x WHERE x.dispatch = d.iri AND x.stuck AND NOT ` + held + `) ELSE 0 END`
 
 // DeskPage returns one page of a folder: precedence first, then the time of

@@ -54,7 +54,10 @@ const (
 // the queue. It is safe in several processes at once.
 func (s *Search) Step(ctx context.Context) (int, error) {
 	var err error
-	s.stale.Do(func() { err = s.requeue(ctx, models.RequeueStale) })
+	s.stale.Do(func() {
+		s.parts.Store(true) // an earlier process may have left some
+		err = s.requeue(ctx, models.RequeueStale)
+	})
 	if err != nil {
 		s.stale = sync.Once{}
 		return 0, fmt.Errorf("find what another version has indexed: %w", err)

@@ -232,6 +232,29 @@ func (i *instance) indexed(ctx context.Context, _ struct{}) (any, error) {
 	return nil, i.until(ctx, `SELECT EXISTS (SELECT 1 FROM search_queue)`)
 }
 
+// quietFor is how long an instance with nothing to do must not have written: a few rounds
+// of its maintenance and of joining the parts of its search index.
+const quietFor = 3 * time.Second
+
+// quiet waits until no queue holds work and the instance has stopped writing by itself.
+func (i *instance) quiet(ctx context.Context) error {
+	const pending = `SELECT EXISTS (SELECT 1 FROM arrivals WHERE state = 'pending') OR EXISTS (SELECT 1 FROM deliveries WHERE state = 'pending') OR EXISTS (SELECT 1 FROM search_queue)`
+	written, since := int64(-1), time.Now()
+	for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		waits := false
+		if err := i.node.Store.R.NewRaw(pending).Scan(ctx, &waits); err != nil {
+			return err
+		}
+		if now := i.node.Store.Written(); waits || now != written {
+			written, since = now, time.Now()
+		}
+		if time.Since(since) >= quietFor {
+			return nil
+		}
+	}
+	return errors.New("the instance goes on writing")
+}
+
 func (i *instance) until(ctx context.Context, pending string) error {
 	for end := time.Now().Add(10 * time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		waits := false

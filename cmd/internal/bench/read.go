@@ -60,6 +60,9 @@ func (i *instance) corpus(ctx context.Context, a corpusArgs) (any, error) {
 		return nil, err
 	}
 	l.Index = time.Since(began).Seconds() - l.Fill
+	if err := i.quiet(ctx); err != nil {
+		return nil, fmt.Errorf("wait until the corpus is in order: %w", err)
+	}
 	if n.Store.Postgres() {
 		// As autovacuum does within a minute.
 		if _, err := n.Store.W.NewRaw(`ANALYZE`).Exec(ctx); err != nil {
