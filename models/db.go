@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,6 +40,7 @@ type Store struct {
 	W, R *bun.DB
 	ran  *atomic.Int64
 
+	turns    chan struct{} // on SQLite
 	written  atomic.Int64
 	presence *presence // on PostgreSQL, after Attend
 }
@@ -49,6 +51,24 @@ func (s *Store) Written() int64 { return s.written.Load() }
 // Statements is how many statements this process has run on the database, without those
 // that begin and end transactions.
 func (s *Store) Statements() int64 { return s.ran.Load() }
+
+// Turn waits until what takes several statements and much computing can be read at once,
+// and returns what ends that; nothing that holds a turn may ask for another or wait for
+// the network. SQLite computes in this process: more readers at a time than processors
+// only hinder each other, and the pool gives its connections in no order, so that some
+// would wait many times as long as others. Turns come in the order in which they were
+// asked for.
+func (s *Store) Turn(ctx context.Context) (func(), error) {
+	if s.turns == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 // Postgres tells which of the two databases this is.
 func (s *Store) Postgres() bool { return s.W.Dialect().Name() == dialect.PG }
@@ -119,7 +139,7 @@ func openSQLite(path string) (*Store, error) {
 	}
 	r.SetMaxOpenConns(sqliteReaders)
 	r.SetMaxIdleConns(sqliteReaders)
-	return &Store{W: bun.NewDB(w, sqlitedialect.New()), R: bun.NewDB(r, sqlitedialect.New()), ran: ran}, nil
+	return &Store{W: bun.NewDB(w, sqlitedialect.New()), R: bun.NewDB(r, sqlitedialect.New()), ran: ran, turns: make(chan struct{}, min(runtime.GOMAXPROCS(0), sqliteReaders))}, nil
 }
 
 func openPostgres(rawURL string) (*Store, error) {

@@ -133,6 +133,11 @@ const pageMost = 100
 // cursor is "" for the first page. Whoever has no mandate for the office is told that
 // there is no such folder.
 func (s *Desk) List(ctx context.Context, person iri.IRI, f Filter, cursor string, limit int) (*Listing, error) {
+	done, err := s.Store.Turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	r, err := s.reader(ctx, person)
 	if err != nil {
 		return nil, err

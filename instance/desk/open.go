@@ -69,6 +69,11 @@ type Standing struct {
 
 // Open returns a dispatch by its id. Whoever may not see it is told that there is none.
 func (s *Desk) Open(ctx context.Context, person, id iri.IRI) (*View, error) {
+	done, err := s.Store.Turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	r, err := s.reader(ctx, person)
 	if err != nil {
 		return nil, err

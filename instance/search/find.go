@@ -116,7 +116,7 @@ func (s *Search) Find(ctx context.Context, person iri.IRI, q Query, from string,
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.turn(ctx)
+	done, err := s.Store.Turn(ctx)
 	if err != nil {
 		return nil, err
 	}

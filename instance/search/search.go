@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,8 +34,6 @@ type Search struct {
 
 	stale sync.Once   // entries of another normaliser are asked for once in a process
 	parts atomic.Bool // the index has parts that can be joined
-	open  sync.Once
-	turns chan struct{} // a place for each question that is answered at this moment
 }
 
 func (s *Search) now() models.Time { return models.At(s.Now()) }
@@ -204,22 +201,6 @@ func (s *Search) save(ctx context.Context, tx bun.Tx, e *entry) error {
 		return err
 	}
 	return s.raise(ctx, tx, e)
-}
-
-// turn waits until a question can be answered at once, and returns what ends that. SQLite
-// computes in this process: more questions at a time than processors only hinder each
-// other, and each waits longer than in a queue.
-func (s *Search) turn(ctx context.Context) (func(), error) {
-	if s.Store.Postgres() {
-		return func() {}, nil
-	}
-	s.open.Do(func() { s.turns = make(chan struct{}, runtime.GOMAXPROCS(0)) })
-	select {
-	case s.turns <- struct{}{}:
-		return func() { <-s.turns }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // reader is the person with her offices.
