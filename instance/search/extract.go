@@ -32,6 +32,7 @@ const (
 // marker finds in a text what fits the words and phrases of a question.
 type marker struct {
 	first    map[rune]bool // how a fitting word can begin
+	heads    map[string]bool
 	words    map[string]bool
 	prefixes []string
 	phrases  [][]string
@@ -41,10 +42,10 @@ type marker struct {
 // marker is made of what must be there; filters and what must not be there have no place
 // in a text.
 func (q Query) marker() *marker {
-	m := &marker{first: map[rune]bool{}, words: map[string]bool{}, stems: map[string][]string{}}
+	m := &marker{first: map[rune]bool{}, heads: map[string]bool{}, words: map[string]bool{}, stems: map[string][]string{}}
 	begins := func(token string) {
 		r, _ := utf8.DecodeRuneInString(token)
-		m.first[r] = true
+		m.first[r], m.heads[head(token)] = true, true
 	}
 	for _, t := range q.terms {
 		if t.not || t.field != "" {
@@ -71,6 +72,18 @@ func (q Query) marker() *marker {
 		}
 	}
 	return m
+}
+
+// head is how a word and its stems begin alike: a stem can have i for y, as "die" for
+// "dying". That spares making the stems of most words.
+func head(word string) string {
+	if len(word) < 2 {
+		return word
+	}
+	if word[1] == 'y' {
+		return word[:1] + "i"
+	}
+	return word[:2]
 }
 
 func (m *marker) nothing() bool { return len(m.first) == 0 }
@@ -105,7 +118,7 @@ func (m *marker) marks(text string) []Range {
 // at is what fits at a word: itself or a phrase that begins with it; nothing where End is 0.
 func (m *marker) at(text string, w lexicon.Word) Range {
 	r, _ := utf8.DecodeRuneInString(w.Plain)
-	if !m.first[r] {
+	if !m.first[r] || !m.heads[head(w.Plain)] && !m.heads[w.Plain[:1]] {
 		return Range{}
 	}
 	stems := m.forms(w.Plain)

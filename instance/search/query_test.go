@@ -125,3 +125,25 @@ func marked(text string, marks []Range) string {
 	}
 	return text
 }
+
+// A word is looked at only if it begins as what is asked for; none that fits is left out.
+func TestStemsBeginAsTheirWords(t *testing.T) {
+	for _, word := range strings.Fields("dying lying tying skies ayant oyez payer essuyer yeux ny a y dies die idly gently news howe eyed oyee aye éyry негодяй אבגד") {
+		for _, plain := range lexicon.Fold(word) {
+			for _, stem := range lexicon.Stems(plain) {
+				if len(stem) > 1 && head(stem) != head(plain) {
+					t.Errorf("%q begins as %q, its stem %q as %q", plain, head(plain), stem, head(stem))
+				}
+			}
+		}
+	}
+	for asked, text := range map[string]string{"dying": "They were dying.", "sky": "The skies are clear.", `"the sky"`: "Under the skies.", "yse*": "by the Yser"} {
+		q, err := Parse(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(q.marker().marks(text)) != 1 {
+			t.Errorf("%s is not marked in %q", asked, text)
+		}
+	}
+}
