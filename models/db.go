@@ -147,8 +147,9 @@ func openPostgres(rawURL string) (*Store, error) {
 	if err != nil {
 		return nil, errors.New("open database: the PostgreSQL URL cannot be read; it is not shown since it may hold a password")
 	}
-	// bun writes values into the SQL, so a statement cache would never hit.
+	// bun writes values into the SQL, so a statement cache would never hit; raw asks for it.
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.StatementCacheCapacity = 256
 	ran := new(atomic.Int64)
 	cfg.Tracer = tally{ran}
 	db := stdlib.OpenDB(*cfg)
@@ -190,6 +191,10 @@ func NotFound(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 // not written into the SQL. The query uses ? for each argument.
 func raw(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Rows, error) {
 	query = rebind(db, query)
+	if isPG(db) && len(args) > 0 && args[0] != anew {
+		// Planning a page takes PostgreSQL longer than running it: it keeps the plan.
+		args = append([]any{pgx.QueryExecModeCacheStatement}, args...)
+	}
 	switch h := db.(type) {
 	case bun.Tx:
 		return h.Tx.QueryContext(ctx, query, args...)
@@ -198,6 +203,9 @@ func raw(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Rows,
 	}
 	return nil, fmt.Errorf("models: a %T cannot run a bound statement", db)
 }
+
+// anew, before the arguments of a query for PostgreSQL, has it planned for these arguments.
+const anew = pgx.QueryExecModeExec
 
 func rawExec(ctx context.Context, db bun.IDB, query string, args ...any) (int64, error) {
 	query = rebind(db, query)
@@ -269,12 +277,21 @@ func BoundIRIs(ctx context.Context, db bun.IDB, query string, args ...any) ([]ir
 // bound is raw for arguments of our own types; a list of ids stands for "(?)" with each
 // of them, and an empty one for a list that holds nothing.
 func bound(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Rows, error) {
+	text, plain, err := written(query, args)
+	if err != nil {
+		return nil, err
+	}
+	return raw(ctx, db, text, plain...)
+}
+
+// written is a query of bound with the arguments of raw.
+func written(query string, args []any) (string, []any, error) {
 	var text strings.Builder
 	plain := make([]any, 0, len(args))
 	for _, a := range args {
 		before, after, ok := strings.Cut(query, "?")
 		if !ok {
-			return nil, fmt.Errorf("models: more arguments than places")
+			return "", nil, fmt.Errorf("models: more arguments than places")
 		}
 		text.WriteString(before)
 		query = after
@@ -300,7 +317,7 @@ func bound(ctx context.Context, db bun.IDB, query string, args ...any) (*sql.Row
 		plain = append(plain, a)
 	}
 	text.WriteString(query)
-	return raw(ctx, db, text.String(), plain...)
+	return text.String(), plain, nil
 }
 
 func rebind(db bun.IDB, query string) string {

@@ -94,7 +94,12 @@ func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, ranked boo
 	if !isPG(db) {
 		return packedCandidates(ctx, db, columns, found, args)
 	}
-	rows, err := bound(ctx, db, `SELECT `+strings.Join(columns, ", ")+found, args...)
+	query, plain, err := written(`SELECT `+strings.Join(columns, ", ")+found, args)
+	if err != nil {
+		return nil, err
+	}
+	// How rare the words are decides where PostgreSQL begins.
+	rows, err := raw(ctx, db, query, append([]any{anew}, plain...)...)
 	if err != nil {
 		return nil, err
 	}
