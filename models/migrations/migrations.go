@@ -35,7 +35,7 @@ var all = []migration{
 	{9, "people", people, nil},
 	{10, "columns", "", map[dialect.Name]string{dialect.SQLite: columns}},
 	{11, "lanes", lanes, nil},
-	{13, "entries", "", map[dialect.Name]string{dialect.SQLite: entries}},
+	{12, "entries", "", map[dialect.Name]string{dialect.SQLite: entries}},
 }
 
 // Latest is the version of the newest schema that this program knows.
