@@ -74,7 +74,7 @@ func blockedPerson(t *testing.T, c *cluster.Cluster) {
 	boss.Post("/operator/people/clara/unblock", url.Values{}).Is(422).Says("not blocked")
 	door.Post("/sign-in", url.Values{"name": {"clara"}, "password": {portaltest.Password}}).OK().Lacks("blocked")
 	cluster.Must(t, n.Accounts.Require(t.Context(), n.Store.R, her, office, models.ActDraft))
-	boss.Get("/operator/trail").OK().Says("person blocked", "person unblocked")
+	boss.Get("/operator/trail").OK().Says("Person blocked", "Person unblocked")
 	c.Check()
 }
 

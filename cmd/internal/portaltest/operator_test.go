@@ -60,6 +60,18 @@ func TestOperatorsAccredit(t *testing.T) {
 	trail := a.Get("/operator/trail")
 	trail.OK().Sound().Says("embassy.localhost")
 	trail.Submit(`form[action$="/verify"]`).OK().Says("unbroken")
+	bad := a.Get("/operator/trail?from=2026-13-40&actor=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AEgnp&act=none").Is(422).Sound().
+		Says("“2026-13-40” is no day").Has(`#from[aria-invalid][aria-describedby="from-why"]`).Lacks("<script>alert", "\u202e")
+	if got := bad.Find("#from").AttrOr("value", "") + " " + bad.Find("#actor").AttrOr("value", ""); got != "2026-13-40 <script>alert(1)</script>gnp" {
+		t.Errorf("what was typed into the filter: %q", got)
+	}
+	a.Post("/operator/trail/export", url.Values{"to": {"tomorrow"}}).Is(422).Says("“tomorrow” is no day")
+	// What was recorded is named in the reader's language.
+	a.Get("/operator/trail?act=peer+suspended&lang=fr").OK().Has(`#act option[value="peer suspended"][selected]`)
+	if got := a.Get("/operator/trail?act=peer+suspended").Text("tbody th"); got != "Pair suspendu" {
+		t.Errorf("a suspension in French: %q", got)
+	}
+	a.Get("/operator/trail?lang=en")
 	csv := trail.Submit(`form[action$="/export"]`).OK()
 	if !strings.HasPrefix(csv.Body, "number,time,actor,act,object,detail,previous,hash\n") || !strings.Contains(csv.Body, "embassy.localhost") {
 		t.Errorf("the export: %.300s", csv.Body)
