@@ -3,6 +3,7 @@ package drafting
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"valise/instance/directory"
@@ -17,6 +18,7 @@ import (
 // form is what a refused form held: it is shown again.
 type form struct {
 	Of, Why  string // the form's verb
+	At       string // the field that is wrong, "" for none of them alone
 	Part     string
 	Text     string
 	Marking  string
@@ -266,12 +268,19 @@ func (a *area) head(r *page.Request) error {
 	if f.Until != "" {
 		until, err := time.Parse("2006-01-02T15:04", f.Until)
 		if err != nil {
+			f.At = "validUntil"
 			return a.refused(r, page.Invalid("%s", r.T("drafting.head.baduntil")), f)
 		}
 		h.ValidUntil = until
 	}
 	out, err := a.Drafting.SaveHead(r.Ctx(), r.Person(), r.Param("id"), r.Int("base", 0), h)
 	if err != nil {
+		for _, field := range []string{"subject", "summary", "tag"} {
+			if strings.Contains(err.Error(), field) {
+				f.At = field
+				break
+			}
+		}
 		return a.refused(r, err, f)
 	}
 	if len(out.Conflicts) > 0 {
