@@ -17,7 +17,7 @@ import (
 const pageRows = 25
 
 // filterFields are the fields of the form that narrows a folder.
-var filterFields = []string{"since", "until", "peer", "kind", "precedence", "marking", "lang", "tag", "state", "community"}
+var filterFields = []string{"since", "until", "peer", "kind", "precedence", "marking", "language", "tag", "state", "community"}
 
 // group is the rows of one precedence.
 type group struct {
@@ -149,7 +149,7 @@ func (v *listView) paging(r *page.Request, next string) {
 // with a field that cannot be read.
 func filter(r *page.Request) (f desk.Filter, why map[string]string) {
 	why = map[string]string{}
-	f = desk.Filter{Folder: r.Param("folder"), Kind: r.Field("kind"), Precedence: r.Int("precedence", 0), Marking: r.Int("marking", 0), Tag: r.Field("tag"), Language: r.Field("lang"),
+	f = desk.Filter{Folder: r.Param("folder"), Kind: r.Field("kind"), Precedence: r.Int("precedence", 0), Marking: r.Int("marking", 0), Tag: r.Field("tag"), Language: r.Field("language"),
 		State: r.Field("state"), Community: iri.IRI(r.Field("community")), Peer: iri.Host(r.Field("peer"))}
 	day := func(name string) time.Time {
 		text := r.Field(name)
@@ -243,7 +243,7 @@ func (a *area) choices(r *page.Request, f desk.Filter, why map[string]string) ([
 	for _, l := range a.Desk.MarkingLevels() {
 		add(marking, itoa(l.Rank), l.Name)
 	}
-	tongue := list("lang", "language")
+	tongue := list("language", "language")
 	for _, l := range languages {
 		add(tongue, l, language(r, l))
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"valise/cmd/internal/portaltest"
+	"valise/ui/page"
 )
 
 // What a stranger could send her as a link: script, and controls that turn text round.
@@ -97,4 +98,21 @@ func TestOversizedFields(t *testing.T) {
 		}
 	}
 	c.e.Get("/search?q=" + strings.Repeat("a", 5000)).Is(http.StatusRequestURITooLong).Sound()
+}
+
+// The language of a page and the language that a list is narrowed to are two things.
+func TestPageLanguageNarrowsNothing(t *testing.T) {
+	p := newPost(t)
+	d := p.Send(ministry, p.officer, p.state, p.content("ROUTINE", 1))
+	p.Settle()
+	at := p.e.Get("/correspondence/ankara/action").OK()
+	link := at.Find(`.foot a[hreflang=ar]`).AttrOr("href", "")
+	if link == "" {
+		t.Fatal("the foot leads to no Arabic page")
+	}
+	at = p.e.Get("/correspondence/ankara/action" + link[strings.IndexByte(link, '?'):]).OK().Has(`html[lang=ar]`).Has(`.row__subj a[href="` + page.DispatchPath(d.IRI) + `"]`)
+	at = at.Submit(".tool form", "language", "fr").OK().Has(`html[lang=ar]`)
+	if at.Find(".row").Length() != 0 {
+		t.Error("an English dispatch is among the French ones")
+	}
 }

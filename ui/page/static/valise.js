@@ -36,3 +36,12 @@ document.addEventListener("submit", (e) => {
   form.dataset.sent = "1";
   setTimeout(() => delete form.dataset.sent, 5000);
 });
+
+// Escape folds what was unfolded, and leads back to what unfolded it.
+document.addEventListener("keydown", (e) => {
+  if (e.key !== "Escape" || e.defaultPrevented) return;
+  const open = e.target.closest("details[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
