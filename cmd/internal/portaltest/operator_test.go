@@ -61,7 +61,7 @@ func TestOperatorsAccredit(t *testing.T) {
 	trail.OK().Sound().Says("embassy.localhost")
 	trail.Submit(`form[action$="/verify"]`).OK().Says("unbroken")
 	bad := a.Get("/operator/trail?from=2026-13-40&actor=%3Cscript%3Ealert(1)%3C/script%3E%E2%80%AEgnp&act=none").Is(422).Sound().
-		Says("“2026-13-40” is no day").Has(`#from[aria-invalid][aria-describedby="from-why"]`).Lacks("<script>alert", "\u202e")
+		Says("“2026-13-40” is no day").Has(`#from[aria-invalid][aria-describedby="why-from"]`).Lacks("<script>alert", "\u202e")
 	if got := bad.Find("#from").AttrOr("value", "") + " " + bad.Find("#actor").AttrOr("value", ""); got != "2026-13-40 <script>alert(1)</script>gnp" {
 		t.Errorf("what was typed into the filter: %q", got)
 	}
