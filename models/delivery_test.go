@@ -54,6 +54,12 @@ func deliveryOf(t *testing.T, s *models.Store, id string) *models.Delivery {
 	return rows[0]
 }
 
+func deliveryID(t *testing.T, s *models.Store, activity iri.IRI) (id int64) {
+	t.Helper()
+	must(t, s.R.NewSelect().Table("deliveries").Column("id").Where("activity = ?", activity).Scan(t.Context(), &id))
+	return id
+}
+
 func TestInsertDeliveries(t *testing.T) {
 	modeltest.Each(t, func(t *testing.T, s *models.Store) {
 		queue(t, s)

@@ -252,13 +252,38 @@ func TestEvidenceCountsTheFirstTime(t *testing.T) {
 			t.Errorf("got %+v", got[1])
 		}
 
+		handed := func(id string, to iri.IRI, version int64, at models.Time, state string) *models.Delivery {
+			d := delivery(id, id, 0)
+			d.ObjectID, d.ObjectVersion, d.Recipient, d.State, d.FinishedAt = cable, version, to, state, at
+			return d
+		}
+		rows := []*models.Delivery{handed("1", embassy, 1, noon+1, models.DeliveryDone), handed("2", embassy, 1, noon+9, models.DeliveryDone), handed("3", embassy, 2, noon+3, models.DeliveryDone),
+			handed("4", "", 2, noon+8, models.DeliveryDone), handed("5", expert, 2, noon+1, models.DeliveryFailed)}
+		control := handed("6", expert, 2, noon+1, models.DeliveryDone)
+		control.Purpose = models.PurposeControl
+		rows = append(rows, control, handed("7", expert, 2, 0, models.DeliveryPending))
+		queue(t, s, rows...)
+		for _, d := range rows {
+			d.ID = deliveryID(t, s, d.Activity)
+		}
+		finish(t, s, rows[:6]...)
+		got, err = models.EvidenceOf(t.Context(), s.R, cable, 10)
+		must(t, err)
+		board = nil
+		for _, e := range got {
+			if e.Station == models.HandedOver {
+				board = append(board, fmt.Sprintf("%d %s %d", e.Version, e.Addressee, e.At-noon))
+			}
+		}
+		expect(t, "handed over", board, []string{"1 " + string(embassy) + " 1", "2 " + string(embassy) + " 3", "2 https://embassy.example/actor 8"})
+
 		many := make([]*models.Evidence, 1100)
 		for i := range many {
 			many[i] = row(3, iri.IRI(fmt.Sprintf("https://h%d.example/u/1", i)), models.Submitted, noon+9)
 		}
 		add(many...)
-		if got, err = models.EvidenceOf(t.Context(), s.R, cable, 5000); err != nil || len(got) != 1104 {
-			t.Errorf("%d rows (%v), want 1104", len(got), err)
+		if got, err = models.EvidenceOf(t.Context(), s.R, cable, 5000); err != nil || len(got) != 1107 {
+			t.Errorf("%d rows (%v), want 1107", len(got), err)
 		}
 	})
 }

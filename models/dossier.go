@@ -1,7 +1,9 @@
 package models
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/uptrace/bun"
@@ -152,6 +154,8 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			FROM dispatches AS v LEFT JOIN actors AS n ON n.iri = v.signatory WHERE v.iri = ? ORDER BY v.version DESC LIMIT 200) AS p3
 		UNION ALL SELECT * FROM (SELECT 'evidence' AS part, e.addressee, e.station, e.detail, COALESCE(n.name, '') AS z, e.version, e.at, CASE WHEN e.document IS NULL THEN 0 ELSE 1 END AS y, e.id, 0
 			FROM evidence AS e LEFT JOIN actors AS n ON n.iri = e.addressee WHERE e.dispatch = ? ORDER BY e.at, e.id LIMIT `+strconv.Itoa(EvidenceMost)+`) AS p4
+		UNION ALL SELECT * FROM (SELECT 'handed' AS part, h.recipient, h.host, COALESCE(n.name, '') AS c, '' AS e, h.version, h.at, 0 AS k, 0 AS l, 0 AS m
+			FROM (`+handedOver+`) AS h LEFT JOIN actors AS n ON n.iri = h.recipient ORDER BY h.at LIMIT `+strconv.Itoa(EvidenceMost)+`) AS p10
 		UNION ALL SELECT 'registered', r.office, r.number, COALESCE(n.name, ''), 'registered', r.registered_at, 0, 0, 0, 0 FROM registrations AS r LEFT JOIN actors AS n ON n.iri = r.registered_by WHERE r.dispatch = ? AND r.office IN (?)
 		UNION ALL SELECT 'registered', r.office, '', COALESCE(n.name, ''), 'read', r.read_at, 0, 0, 0, 0 FROM registrations AS r LEFT JOIN actors AS n ON n.iri = r.read_by WHERE r.dispatch = ? AND r.office IN (?)
 		UNION ALL SELECT 'registered', r.office, '', COALESCE(n.name, ''), 'taken', r.taken_at, 0, 0, 0, 0 FROM registrations AS r LEFT JOIN actors AS n ON n.iri = r.taken_by WHERE r.dispatch = ? AND r.office IN (?)
@@ -162,7 +166,7 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			WHERE f.dispatch = ? AND f.office IN (?) ORDER BY f.id LIMIT 100) AS p7
 		UNION ALL SELECT * FROM (SELECT 'tag' AS part, g.tag, '', '', '', 0, 0, 0, 0, 0 FROM dispatch_tags AS g WHERE g.dispatch = ? ORDER BY g.tag LIMIT 50) AS p8
 		UNION ALL SELECT * FROM (SELECT 'unread' AS part, '' AS a, '' AS b, '' AS c, '' AS e, 0 AS i, 0 AS j, 0 AS k, 0 AS l, 0 AS m FROM notices AS n WHERE n.subject = ? AND n.recipient IN (?) AND `+unread+` LIMIT 1) AS p9`,
-		id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id, id, readers, me, me)
+		id, id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id, id, readers, me, me)
 	if err != nil {
 		return err
 	}
@@ -182,6 +186,8 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			o.Versions = append(o.Versions, VersionLine{Digest: a, ChangeNote: b, Signatory: c, Version: i, PublishedAt: Time(j), UpdatedAt: Time(k), Here: l == 1})
 		case "evidence":
 			o.Evidence = append(o.Evidence, NamedEvidence{Evidence{ID: l, Dispatch: id, Addressee: iri.IRI(a), Station: b, Detail: c, Version: i, At: Time(j)}, e, k == 1})
+		case "handed":
+			o.Evidence = append(o.Evidence, NamedEvidence{Evidence{Dispatch: id, Addressee: Receiver(iri.IRI(a), iri.Host(b)), Station: HandedOver, Version: i, At: Time(j)}, c, false})
 		case "registered":
 			o.handled(iri.IRI(a), e, b, c, Time(i))
 		case "delivery":
@@ -196,6 +202,7 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			o.Unread = true
 		}
 	}
+	slices.SortStableFunc(o.Evidence, func(a, b NamedEvidence) int { return cmp.Compare(a.At, b.At) })
 	return rows.Err()
 }
 

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -26,7 +27,8 @@ const (
 )
 
 // Evidence is what happened to one version of a dispatch for one addressee. Document
-// holds the signed receipt where another instance made it.
+// holds the signed receipt where another instance made it. Rows of the table never say that
+// it was handed over: EvidenceOf reads that from the deliveries.
 type Evidence struct {
 	bun.BaseModel `bun:"table:evidence"`
 
@@ -63,11 +65,42 @@ func InsertEvidence(ctx context.Context, tx bun.Tx, rows ...*Evidence) error {
 	return nil
 }
 
+// handedOver is who has a version of one dispatch by a peer's 2xx, and since when: it is
+// what the deliveries themselves say, and is kept nowhere else.
+const handedOver = `SELECT v.recipient, v.host, v.object_version AS version, MIN(v.finished_at) AS at, MIN(v.actor) AS by_actor FROM deliveries AS v
+	WHERE v.object_id = ? AND v.purpose = 'dispatch' AND v.state = 'handed-over' GROUP BY v.recipient, v.host, v.object_version`
+
+// Receiver is whom a delivery reached: its recipient or, where a shared inbox stood for
+// all members on the host, the instance there.
+func Receiver(recipient iri.IRI, host iri.Host) iri.IRI {
+	if recipient == "" {
+		return iri.IRI(host.Base() + "/actor")
+	}
+	return recipient
+}
+
 // EvidenceOf returns the board of one dispatch, in order of time.
 func EvidenceOf(ctx context.Context, db bun.IDB, dispatch iri.IRI, limit int) ([]*Evidence, error) {
 	var rows []*Evidence
-	err := db.NewSelect().Model(&rows).Where("dispatch = ?", dispatch).OrderBy("at", bun.OrderAsc).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
+	if err := db.NewSelect().Model(&rows).Where("dispatch = ?", dispatch).OrderBy("at", bun.OrderAsc).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx); err != nil {
+		return nil, err
+	}
+	found, err := raw(ctx, db, handedOver+` ORDER BY at LIMIT ?`, string(dispatch), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	for found.Next() {
+		e := &Evidence{Dispatch: dispatch, Station: HandedOver}
+		var host iri.Host
+		if err := found.Scan(&e.Addressee, &host, &e.Version, &e.At, &e.ByActor); err != nil {
+			return nil, err
+		}
+		e.Addressee = Receiver(e.Addressee, host)
+		rows = append(rows, e)
+	}
+	slices.SortStableFunc(rows, func(a, b *Evidence) int { return cmp.Compare(a.At, b.At) })
+	return rows[:min(len(rows), limit)], found.Err()
 }
 
 // LateQuery asks for addressees of issued dispatches that have not reached a station.

@@ -176,18 +176,15 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 	return err
 }
 
-// evidence is what the attempt proves about a dispatch, for its addressee or, where a
-// shared inbox stands for all members, for the receiving instance.
+// evidence is that a dispatch will not arrive, for its addressee or, where a shared inbox
+// stands for all members, for the receiving instance. That it was handed over the row says
+// itself.
 func (c *Courier) evidence(d *models.Delivery) *models.Evidence {
-	if d.Purpose != models.PurposeDispatch || d.FinishedAt == 0 {
+	station := map[string]string{models.DeliveryFailed: models.Failed, models.DeliveryCancelled: models.Cancelled}[d.State]
+	if d.Purpose != models.PurposeDispatch || station == "" {
 		return nil
 	}
-	station := map[string]string{models.DeliveryDone: models.HandedOver, models.DeliveryFailed: models.Failed, models.DeliveryCancelled: models.Cancelled}[d.State]
-	addressee := d.Recipient
-	if addressee == "" {
-		addressee = iri.IRI(d.Host.Base() + "/actor")
-	}
-	return &models.Evidence{Dispatch: d.ObjectID, Version: d.ObjectVersion, Addressee: addressee, Station: station,
+	return &models.Evidence{Dispatch: d.ObjectID, Version: d.ObjectVersion, Addressee: models.Receiver(d.Recipient, d.Host), Station: station,
 		ByActor: d.Actor, At: d.FinishedAt, Detail: d.Reason}
 }
 
