@@ -92,6 +92,36 @@ type Member struct {
 	AcceptedAt  Time // when our Accept was answered 2xx; nothing goes out before
 }
 
+// MembershipIn is a membership, and whether the community is ours.
+type MembershipIn struct {
+	Member
+	Local bool
+}
+
+// MembershipsIn lists those of the actors, or without any of everybody on the host, in some
+// communities that are known here, as far as the audience depends on them.
+func MembershipsIn(ctx context.Context, db bun.IDB, actors []iri.IRI, host iri.Host, communities []iri.IRI) ([]MembershipIn, error) {
+	who, value := "m.actor IN (?)", any(actors)
+	if len(actors) == 0 {
+		who, value = "m.host = ?", string(host)
+	}
+	found, err := bound(ctx, db, `SELECT m.community, m.actor, m.host, m.ceiling, m.state, m.history_from, m.ends_at, m.left_at, c.local
+		FROM members AS m JOIN communities AS c ON c.iri = m.community WHERE m.community IN (?) AND `+who+` LIMIT 10000`, communities, value)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []MembershipIn
+	for found.Next() {
+		var m MembershipIn
+		if err := found.Scan(&m.Community, &m.Actor, &m.Host, &m.Ceiling, &m.State, &m.HistoryFrom, &m.EndsAt, &m.LeftAt, &m.Local); err != nil {
+			return nil, err
+		}
+		rows = append(rows, m)
+	}
+	return rows, found.Err()
+}
+
 // Invitation is one from us, or one to a person of ours (Incoming).
 type Invitation struct {
 	bun.BaseModel `bun:"table:invitations"`

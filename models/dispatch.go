@@ -218,6 +218,45 @@ func Versions(ctx context.Context, db bun.IDB, id iri.IRI) ([]*Dispatch, error) 
 	return rows, err
 }
 
+// NewestDispatch is the row of the newest version here, 0 without any.
+func NewestDispatch(ctx context.Context, db bun.IDB) (int64, error) {
+	var id int64
+	return id, rawRow(ctx, db, `SELECT COALESCE(MAX(id), 0) FROM dispatches`, nil, &id)
+}
+
+// Addressed is what decides the audience of a dispatch.
+type Addressed struct {
+	Dispatch
+	Addressees []Addressee
+}
+
+// AudienceOf returns what decides the audience of the latest versions of some dispatches:
+// author, community, marking, origin and time of distribution, and the addressees.
+func AudienceOf(ctx context.Context, db bun.IDB, ids []iri.IRI) ([]Addressed, error) {
+	rows, err := bound(ctx, db, `SELECT d.iri, d.author, d.author_host, d.community, d.marking_rank, d.distributed_at, d.origin, COALESCE(x.actor, ''), COALESCE(x.host, '')
+		FROM dispatches AS d LEFT JOIN addressees AS x ON x.dispatch = d.iri WHERE d.latest AND d.iri IN (?) ORDER BY d.id`, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []Addressed
+	for rows.Next() {
+		var d Dispatch
+		var to Addressee
+		if err := rows.Scan(&d.IRI, &d.Author, &d.AuthorHost, &d.Community, &d.MarkingRank, &d.DistributedAt, &d.Origin, &to.Actor, &to.Host); err != nil {
+			return nil, err
+		}
+		if len(out) == 0 || out[len(out)-1].IRI != d.IRI {
+			out = append(out, Addressed{Dispatch: d})
+		}
+		if to.Actor != "" {
+			last := &out[len(out)-1]
+			last.Addressees = append(last.Addressees, to)
+		}
+	}
+	return out, rows.Err()
+}
+
 // AddresseesOf returns the addressees of one dispatch.
 func AddresseesOf(ctx context.Context, db bun.IDB, id iri.IRI) ([]Addressee, error) {
 	found, err := raw(ctx, db, `SELECT dispatch, actor, host, role, local FROM addressees WHERE dispatch = ? ORDER BY role, actor LIMIT 1024`, string(id))

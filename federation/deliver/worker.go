@@ -30,8 +30,9 @@ const (
 	lanesAtOnce = 8
 	// roundRows is how many rows of one host are taken together, each of another lane.
 	roundRows = 64
-	// askedFor is how old the answer of the audience function may be when a post begins.
-	askedFor = time.Second
+	// askedFor is how old the answer of the audience function may be when a post begins; what
+	// it knows of a dispatch may be half a second older.
+	askedFor = 500 * time.Millisecond
 	// roundsMost bounds how often one lease serves one host.
 	roundsMost = 12
 	// beginFor is how long after the lease a round may begin: with the time limit of a
@@ -77,6 +78,7 @@ type Courier struct {
 	// Fault lets crash tests stop the process at a named moment; nil otherwise.
 	Fault func(point string)
 
+	known   audience.Known
 	bodies  *otter.Cache[iri.IRI, body]
 	schemes *otter.Cache[iri.Host, string]
 	rsa     *otter.Cache[rsaKnown, bool]
@@ -327,6 +329,7 @@ func (c *Courier) allowed(ctx context.Context, host iri.Host, rows []*models.Del
 	if err != nil && !models.NotFound(err) {
 		return nil, err
 	}
+	suspended := err == nil && peer.State == models.PeerSuspended
 	type group struct {
 		reader iri.IRI
 		table  audience.Table
@@ -339,28 +342,30 @@ func (c *Courier) allowed(ctx context.Context, host iri.Host, rows []*models.Del
 		case models.PurposeComment:
 			groups[group{d.Recipient, audience.Comments}] = append(groups[group{d.Recipient, audience.Comments}], d)
 		default:
-			if err == nil && peer.State == models.PeerSuspended {
+			if suspended {
 				out[d.ID] = laterSuspended
 			}
 		}
 	}
 	for g, ds := range groups {
-		reader := audience.Reader{Actor: g.reader, Host: host}
-		if err == nil {
-			reader.Standing, reader.Ceiling = peer.State, peer.Ceiling
-		}
+		reader := audience.Reader{Actor: g.reader, Host: host, Standing: peer.State, Ceiling: peer.Ceiling}
 		ids := make([]iri.IRI, len(ds))
 		for i, d := range ds {
 			ids[i] = d.ObjectID
 		}
-		may, err := audience.Allowed(ctx, c.Store.R, reader, g.table, ids, now)
+		var may map[iri.IRI]bool
+		if g.table == audience.Dispatches {
+			may, err = c.known.Allowed(ctx, c.Store.R, reader, ids, now)
+		} else {
+			may, err = audience.Allowed(ctx, c.Store.R, reader, g.table, ids, now)
+		}
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range ds {
 			if !may[d.ObjectID] {
 				out[d.ID] = "no longer in the audience: the membership, ceiling or standing has changed since release"
-				if err == nil && peer.State == models.PeerSuspended {
+				if suspended {
 					out[d.ID] = models.ReasonSuspended // asked again once the suspension ends
 				}
 			}

@@ -158,8 +158,9 @@ func TestWhereIsMay(t *testing.T) {
 				if err := w.store(ctx, tx); err != nil {
 					return err
 				}
+				var known Known
 				for _, r := range drawReaders(ctx, t, tx) {
-					a, g := w.compare(ctx, t, tx, r)
+					a, g := w.compare(ctx, t, tx, r, &known)
 					asked, granted = asked+a, granted+g
 				}
 				return errDone
@@ -175,7 +176,7 @@ func TestWhereIsMay(t *testing.T) {
 	})
 }
 
-func (w *world) compare(ctx context.Context, t *rapid.T, db bun.IDB, r Reader) (asked, granted int) {
+func (w *world) compare(ctx context.Context, t *rapid.T, db bun.IDB, r Reader, known *Known) (asked, granted int) {
 	check := func(what string, object any, got bool, o Object, members []Membership) {
 		want := May(r, o, members, now)
 		if got != want.May {
@@ -204,12 +205,15 @@ func (w *world) compare(ctx context.Context, t *rapid.T, db bun.IDB, r Reader) (
 	}
 	allowed, err := Allowed(ctx, db, r, Dispatches, ids, now)
 	must(err)
+	shared, err := known.Allowed(ctx, db, r, ids, now)
+	must(err)
 	for _, d := range w.dispatches {
 		o, members, err := Load(ctx, db, r, &d)
 		must(err)
 		check("Where", d, seen[fmt.Sprint(d.IRI, d.Version)], o, members)
 		if d.Latest {
 			check("Allowed", d, allowed[d.IRI], o, members)
+			check("Known", d, shared[d.IRI], o, members)
 		}
 	}
 
@@ -233,4 +237,56 @@ func TestAllowedOfNothing(t *testing.T) {
 	if err != nil || len(got) != 0 {
 		t.Errorf("got %v (%v)", got, err)
 	}
+}
+
+// What is known of a dispatch is forgotten with its next version, and a membership counts
+// as it is now.
+func TestKnownFollowsCorrectionsAndRemovals(t *testing.T) {
+	modeltest.Each(t, func(t *testing.T, s *models.Store) {
+		ctx := t.Context()
+		club, expert := communities[0], actor("embassy.example", "u/a")
+		d := &models.Dispatch{IRI: "https://ministry.example/d/1", Version: 1, Latest: true, Origin: models.OriginIssued, Author: actor(own, "o/x"), AuthorHost: own, Community: club,
+			State: models.DispatchInForce, MarkingRank: 1, DistributedAt: now, CreatedAt: now}
+		m := &models.Member{Community: club, Actor: expert, Host: "embassy.example", Role: models.RoleMember, Ceiling: 2, State: models.MemberActive, Form: models.FormAnnounce, Since: now - 1, HistoryFrom: now - 1}
+		r := Reader{Actor: expert, Host: "embassy.example", Standing: models.PeerGuest, Ceiling: 3}
+		var k Known
+		in := func(change func(ctx context.Context, tx bun.Tx) error) {
+			t.Helper()
+			if err := s.InTx(ctx, change); err != nil {
+				t.Fatal(err)
+			}
+		}
+		holds := func(what string, want bool) {
+			t.Helper()
+			got, err := k.Allowed(ctx, s.R, r, []iri.IRI{d.IRI, "https://ministry.example/d/none"}, now)
+			if err != nil || got[d.IRI] != want || len(got) > 1 {
+				t.Errorf("%s: %v (%v)", what, got, err)
+			}
+		}
+		holds("nothing is there", false)
+		in(func(ctx context.Context, tx bun.Tx) error {
+			_, err := models.InsertDispatch(ctx, tx, d)
+			return errors.Join(err, (&world{communities: []models.Community{{IRI: club, Local: true, CreatedAt: now}}, members: []models.Member{*m}}).store(ctx, tx))
+		})
+		holds("a member", true)
+		in(func(ctx context.Context, tx bun.Tx) error {
+			raised := *d
+			raised.ID, raised.Version, raised.MarkingRank = 0, 2, 3
+			_, err := models.InsertDispatch(ctx, tx, &raised)
+			return err
+		})
+		holds("a correction raises the marking", false)
+		in(func(ctx context.Context, tx bun.Tx) error {
+			lowered := *d
+			lowered.ID, lowered.Version = 0, 3
+			_, err := models.InsertDispatch(ctx, tx, &lowered)
+			return err
+		})
+		holds("a correction lowers it", true)
+		in(func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewUpdate().Model((*models.Member)(nil)).Set("state = ?", models.MemberRemoved).Set("left_at = ?", now).Where("actor = ?", expert).Exec(ctx)
+			return err
+		})
+		holds("a member who was removed", false)
+	})
 }

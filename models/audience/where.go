@@ -119,50 +119,44 @@ func Allowed(ctx context.Context, db bun.IDB, r Reader, t Table, ids []iri.IRI, 
 // Load reads what May needs to know of a dispatch: the object and the memberships of
 // its community that could be the reader's.
 func Load(ctx context.Context, db bun.IDB, r Reader, d *models.Dispatch) (Object, []Membership, error) {
-	o := Object{Author: d.Author, AuthorHost: d.AuthorHost, Community: d.Community, MarkingRank: d.MarkingRank,
-		DistributedAt: d.DistributedAt, Archive: d.Origin == models.OriginArchive}
-	var err error
-	if o.Addressees, err = models.AddresseesOf(ctx, db, d.IRI); err != nil {
-		return o, nil, err
+	to, err := models.AddresseesOf(ctx, db, d.IRI)
+	if err != nil {
+		return Object{}, nil, err
 	}
-	members, err := loadMembers(ctx, db, r, d.Community)
-	return o, members, err
+	members, err := memberships(ctx, db, r, in(d.Community))
+	return objectOf(d, to), members, err
 }
 
 // LoadComment is Load for a comment.
 func LoadComment(ctx context.Context, db bun.IDB, r Reader, c *models.Comment) (Object, []Membership, error) {
 	o := Object{Author: c.Author, AuthorHost: c.Author.Host(), Community: c.Community, MarkingRank: c.MarkingRank,
 		DistributedAt: c.DistributedAt}
-	members, err := loadMembers(ctx, db, r, c.Community)
+	members, err := memberships(ctx, db, r, in(c.Community))
 	return o, members, err
 }
 
-// loadMembers reads the reader's memberships of a community; of one that is unknown
-// here nobody is a member.
-func loadMembers(ctx context.Context, db bun.IDB, r Reader, community iri.IRI) ([]Membership, error) {
-	if community == "" {
+// memberships reads the reader's in some communities; of one that is unknown here nobody
+// is a member.
+func memberships(ctx context.Context, db bun.IDB, r Reader, communities []iri.IRI) ([]Membership, error) {
+	if len(communities) == 0 {
 		return nil, nil
 	}
-	c, err := models.CommunityByIRI(ctx, db, community)
-	if models.NotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var rows []models.Member
-	q := db.NewSelect().Model(&rows).Where("community = ?", community)
+	actors := r.ids()
 	if r.Actor == "" {
-		q = q.Where("host = ?", r.Host)
-	} else {
-		q = q.Where("actor IN (?)", bun.List(r.ids()))
+		actors = nil
 	}
-	if err := q.Limit(10000).Scan(ctx); err != nil {
-		return nil, err
+	found, err := models.MembershipsIn(ctx, db, actors, r.Host, communities)
+	members := make([]Membership, len(found))
+	for i, m := range found {
+		members[i] = Membership{Member: m.Member, Copy: !m.Local}
 	}
-	members := make([]Membership, len(rows))
-	for i, m := range rows {
-		members[i] = Membership{Member: m, Copy: !c.Local}
+	return members, err
+}
+
+// in is the list of the one community, or of none.
+func in(community iri.IRI) []iri.IRI {
+	if community == "" {
+		return nil
 	}
-	return members, nil
+	return []iri.IRI{community}
 }
