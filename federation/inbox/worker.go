@@ -308,7 +308,7 @@ func (w *Worker) fail(ctx context.Context, tx bun.Tx, j *job) error {
 }
 
 func asideNotice(row *models.Arrival, why string, now models.Time) *models.Notice {
-	return &models.Notice{Recipient: models.Operator, Kind: "arrival set aside", Subject: string(row.Activity), Detail: fmt.Sprintf("%s from %s: %s", row.Type, row.Host, why), CreatedAt: now}
+	return &models.Notice{Recipient: models.Operator, Kind: "arrival set aside", Subject: string(row.Activity), Detail: fmt.Sprintf("%s from %s was set aside: %s", row.Type, row.Host, why), CreatedAt: now}
 }
 
 func (w *Worker) fault(point string) {

@@ -54,7 +54,7 @@ func (s *Accreditation) ReceiveOffer(ctx context.Context, tx bun.Tx, a *inbox.Ar
 	case peer.State == models.PeerGuest:
 		// A guest that asks for more keeps its standing until a person decides.
 	case peer.State != models.PeerProposed:
-		return &policy.Refusal{Code: "not-open", Detail: fmt.Sprintf("%s is %s", peer.Host, peer.State)}
+		return &policy.Refusal{Code: "not-open", Detail: fmt.Sprintf("the standing of %s here is %s", peer.Host, peer.State)}
 	}
 	peer.InstanceActor, peer.OfferedKey, peer.Contact, peer.AskedCeiling = offer.Actor, key, vocab.Clip(offer.Contact, 500), int64(offer.Ceiling.Rank)
 	peer.UpdatedAt = models.At(a.Now)

@@ -151,7 +151,7 @@ func (s *Communities) refuse(ctx context.Context, tx bun.Tx, a *inbox.Arrival, c
 			return err
 		}
 	}
-	if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: c.Organiser, Kind: "refused in the community", Subject: string(a.Activity.ID), Detail: fmt.Sprintf("%s: %s", a.Activity.Actor, r.Error()), CreatedAt: models.At(a.Now)}); err != nil {
+	if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: c.Organiser, Kind: "refused in the community", Subject: string(a.Activity.ID), Detail: fmt.Sprintf("what %s sent was refused: %s", a.Activity.Actor, r.Error()), CreatedAt: models.At(a.Now)}); err != nil {
 		return err
 	}
 	if !to.Local && !to.OwnSoftware {

@@ -32,8 +32,8 @@ func (s *Dispatches) Watch(ctx context.Context) (int, error) {
 			role    string
 			say     string
 		}{
-			{level.DeliverWithin, models.Delivered, "late", "", "was not delivered to"},
-			{level.AcknowledgeWithin, models.Taken, "unacknowledged", models.RoleAction, "was not taken for action by"},
+			{level.DeliverWithin, models.Delivered, "late", "", "%s was not delivered to %s within %s (%s)"},
+			{level.AcknowledgeWithin, models.Taken, "unacknowledged", models.RoleAction, "%s was not taken for action by %s within %s (%s)"},
 		} {
 			if duty.within <= 0 {
 				continue
@@ -52,7 +52,7 @@ func (s *Dispatches) Watch(ctx context.Context) (int, error) {
 						return err
 					}
 					if err := models.InsertNotice(ctx, tx, &models.Notice{Recipient: r.Author, Kind: "dispatch " + duty.mark, Subject: string(r.Dispatch), CreatedAt: s.now(),
-						Detail: fmt.Sprintf("%s %s %s within %s (%s)", r.Reference, duty.say, r.Actor, duty.within, level.Name)}); err != nil {
+						Detail: fmt.Sprintf(duty.say, r.Reference, r.Actor, inWords(duty.within), level.Name)}); err != nil {
 						return err
 					}
 				}
@@ -65,4 +65,16 @@ func (s *Dispatches) Watch(ctx context.Context) (int, error) {
 		}
 	}
 	return told, nil
+}
+
+// inWords writes the time of a precedence for people.
+func inWords(d time.Duration) string {
+	n, unit := int64(d/time.Minute), "minute"
+	if d%time.Hour == 0 {
+		n, unit = int64(d/time.Hour), "hour"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return fmt.Sprintf("%d %s", n, unit)
 }

@@ -3,6 +3,7 @@ package account
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,8 +26,12 @@ func (a *area) mountNotices(r *page.Routes) {
 // entry is a notice and the page of what it is about, "" where it has none.
 type entry struct {
 	models.HerNotice
-	Href string
+	Href   string
+	Quoted bool // its detail is what somebody wrote, or another server said
 }
+
+// quoted are the kinds whose details are no words of ours.
+var quoted = []string{"change asked", "comment removed", "address refused", "mail failed"}
 
 type noticesView struct {
 	Notices []entry
@@ -43,7 +48,7 @@ func (a *area) notices(r *page.Request) error {
 		return err
 	}
 	for _, n := range list {
-		v.Notices = append(v.Notices, entry{n, address(n.Kind, n.Subject)})
+		v.Notices = append(v.Notices, entry{n, address(n.Kind, n.Subject), slices.Contains(quoted, n.Kind)})
 	}
 	if n := len(v.Notices); n > 0 {
 		v.Newest = v.Notices[0].ID
@@ -71,7 +76,7 @@ func address(kind, subject string) string {
 		return "/drafts/" + url.PathEscape(subject) + "/clear"
 	case "change asked", "draft comment":
 		return "/drafts/" + url.PathEscape(subject)
-	case "accreditation proposed", "accredited", "key changed":
+	case "accreditation proposed", "accreditation accepted", "accreditation refused", "accredited", "key changed":
 		return "/operator/peers/at/" + subject
 	case "saved search":
 		return "/search/saved/" + strings.TrimPrefix(subject, "saved-search/")

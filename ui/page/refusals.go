@@ -3,6 +3,8 @@ package page
 import (
 	_ "embed"
 	"fmt"
+	"html"
+	"html/template"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,8 +20,8 @@ var refusals []byte
 
 // phrase is what services refuse with in one sentence, whatever stands at its verbs.
 type phrase struct {
-	text    string
-	pattern func() *regexp.Regexp // of text, compiled at the first use
+	parts   []string              // what stands between its verbs
+	pattern func() *regexp.Regexp // of the whole, compiled at the first use
 	// Of two that fit, one that begins with a word is meant, then the longer one.
 	open  bool // it begins with a verb
 	plain int  // bytes of it that are no verb
@@ -29,6 +31,8 @@ type phrase struct {
 var (
 	verb  = regexp.MustCompile(`%[sqdv]`)
 	place = regexp.MustCompile(`\{\d\}`)
+	// coded is the code of a refusal before its sentence.
+	coded = regexp.MustCompile(`(?s)\A([a-z]+(?:-[a-z]+)*): (.+)\z`)
 )
 
 // readPhrases reads the sentences of refusals.yaml. Services speak English, on the command
@@ -45,18 +49,24 @@ func readPhrases(b []byte) ([]phrase, error) {
 				return nil, fmt.Errorf("%s lacks the refusal %q", l.Name, format)
 			}
 		}
-		var pattern strings.Builder
-		rest := format
-		for {
-			at := verb.FindStringIndex(rest)
-			if at == nil {
+		p := phrase{parts: verb.Split(format, -1), open: format[0] == '%', say: say}
+		var text, english strings.Builder
+		verbs := verb.FindAllString(format, -1)
+		for i, part := range p.parts {
+			p.plain += len(part)
+			text.WriteString(regexp.QuoteMeta(part))
+			english.WriteString(part)
+			if i == len(verbs) {
 				break
 			}
-			pattern.WriteString(regexp.QuoteMeta(rest[:at[0]]) + map[string]string{"%s": `(.*)`, "%v": `(.*)`, "%d": `(-?\d+)`, "%q": `("(?:[^"\\]|\\.)*")`}[rest[at[0]:at[1]]])
-			rest = rest[at[1]:]
+			// Somebody's own words stand last as a rule: what is before them is as short as it can be.
+			text.WriteString(map[string]string{"%s": `(.*?)`, "%v": `(.*?)`, "%d": `(-?\d+)`, "%q": `("(?:[^"\\]|\\.)*")`}[verbs[i]])
+			fmt.Fprintf(&english, map[bool]string{true: `"{%d}"`, false: "{%d}"}[verbs[i] == "%q"], i+1)
 		}
-		text := `(?s)\A` + pattern.String() + regexp.QuoteMeta(rest) + `\z`
-		out = append(out, phrase{text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) }), format[0] == '%', len(verb.ReplaceAllString(format, "")), say})
+		say[Languages[0].Tag] = english.String()
+		whole := `(?s)\A` + text.String() + `\z`
+		p.pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(whole) })
+		out = append(out, p)
 	}
 	slices.SortFunc(out, func(a, b phrase) int {
 		if a.open != b.open {
@@ -65,9 +75,65 @@ func readPhrases(b []byte) ([]phrase, error) {
 		if a.plain != b.plain {
 			return b.plain - a.plain
 		}
-		return strings.Compare(a.text, b.text)
+		return slices.Compare(a.parts, b.parts)
 	})
 	return out, nil
+}
+
+// values of p in text, after the whole; nil where it is another sentence.
+func (p *phrase) values(text string) []string {
+	rest := text
+	for i, part := range p.parts {
+		at := strings.Index(rest, part)
+		if at < 0 || i == 0 && at > 0 {
+			return nil // seldom another: the pattern is asked about few
+		}
+		rest = rest[at+len(part):]
+	}
+	return p.pattern().FindStringSubmatch(text)
+}
+
+// ink is how a page writes words of its own, and what others wrote within them.
+type ink struct{ own, foreign func(string) string }
+
+// said writes what a service said in English in a language. What stands in guillemets
+// there, or was quoted, are somebody's own words and stay as they are. ok is false for a
+// sentence that is not known.
+func (c *catalogue) said(lang, detail string, w ink) (text string, ok bool) {
+	for i := range c.phrases {
+		p := &c.phrases[i]
+		found := p.values(detail)
+		if found == nil {
+			continue
+		}
+		sentence := p.say[lang]
+		var b strings.Builder
+		end := 0
+		for _, at := range place.FindAllStringIndex(sentence, -1) {
+			n := int(sentence[at[0]+1] - '0')
+			if n >= len(found) {
+				continue
+			}
+			before := sentence[end:at[0]]
+			b.WriteString(w.own(before))
+			end = at[1]
+			value := found[n]
+			if words, err := strconv.Unquote(value); err == nil && value[0] == '"' {
+				b.WriteString(w.foreign(words))
+			} else if inner, known := c.said(lang, value, w); known && !strings.HasSuffix(strings.TrimRight(before, " \u00a0\u202f"), "«") {
+				b.WriteString(inner)
+			} else {
+				b.WriteString(w.foreign(value))
+			}
+		}
+		return strings.TrimSpace(b.String() + w.own(sentence[end:])), true
+	}
+	if m := coded.FindStringSubmatch(detail); m != nil {
+		if rest, known := c.said(lang, m[2], w); known {
+			return w.foreign(m[1]) + w.own(": ") + rest, true
+		}
+	}
+	return "", false
 }
 
 // refusal says in a language what a service said in English; in English, and where its
@@ -76,23 +142,27 @@ func (c *catalogue) refusal(lang, detail string) string {
 	if lang == Languages[0].Tag {
 		return detail
 	}
-	for _, p := range c.phrases {
-		found := p.pattern().FindStringSubmatch(detail)
-		if found == nil {
-			continue
-		}
-		return strings.TrimSpace(place.ReplaceAllStringFunc(p.say[lang], func(at string) string {
-			n := int(at[1] - '0')
-			if n >= len(found) {
-				return at
-			}
-			if text, err := strconv.Unquote(found[n]); err == nil && found[n][0] == '"' {
-				return beside(lang, text) // somebody's own words
-			}
-			return beside(lang, c.refusal(lang, found[n]))
-		}))
+	text, ok := c.said(lang, detail, ink{func(s string) string { return s }, func(s string) string { return beside(lang, s) }})
+	if !ok {
+		return detail
 	}
-	return detail
+	return text
+}
+
+// refusalHTML is refusal for a page: what others wrote stands apart in it, so that its
+// direction turns nothing round.
+func (c *catalogue) refusalHTML(lang, detail string) template.HTML {
+	apart := func(s string) string {
+		if s == "" {
+			return ""
+		}
+		return "<bdi>" + html.EscapeString(s) + "</bdi>"
+	}
+	text, ok := c.said(lang, detail, ink{html.EscapeString, apart})
+	if !ok {
+		text = apart(detail)
+	}
+	return template.HTML(text)
 }
 
 // beside keeps what is written from left to right together within Arabic: a mark on each

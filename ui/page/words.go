@@ -343,7 +343,7 @@ func (c *catalogue) wordFuncs(lang string) template.FuncMap {
 			return template.HTML(text), err
 		},
 		// refusal is a sentence of a service, which speaks English, in the page's language.
-		"refusal": func(detail string) string { return c.refusal(lang, detail) },
+		"refusal": func(detail string) template.HTML { return c.refusalHTML(lang, detail) },
 		"num":     func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
 		"date":    func(t time.Time) string { return c.date(lang, t) },
 		"when":    func(t time.Time) template.HTML { return c.when(lang, t) },
