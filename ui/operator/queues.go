@@ -2,6 +2,8 @@ package operator
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 
 	"valise/config"
 	"valise/instance/refusals"
@@ -19,13 +21,20 @@ func (a *area) mountQueues(r *page.Routes) {
 	r.Operator("GET", "/operator/profiles", a.profiles)
 }
 
+// states are those by which the queue is narrowed.
+var states = []string{models.DeliveryFailed, models.DeliveryPending, models.DeliveryCancelled, models.DeliveryDone}
+
 func (a *area) queue(r *page.Request) error {
-	state := r.Field("state")
+	state, why := r.Field("state"), ""
 	if state == "" {
 		state = models.DeliveryFailed
 	}
-	list, err := a.Queues.Deliveries(r.Ctx(), state, r.Int("after", 0), rows)
-	if err != nil {
+	var list []*models.Delivery
+	var err error
+	if !slices.Contains(states, state) {
+		why = r.T("correspondence.filter.badchoice", "Text", state)
+		r.Status(http.StatusUnprocessableEntity)
+	} else if list, err = a.Queues.Deliveries(r.Ctx(), state, r.Int("after", 0), rows); err != nil {
 		return err
 	}
 	status, err := a.Queues.Status(r.Ctx())
@@ -33,11 +42,12 @@ func (a *area) queue(r *page.Request) error {
 		return err
 	}
 	v := struct {
-		State           string
+		State, Why      string
+		States          []string
 		Pending, Failed int64
 		Deliveries      []*models.Delivery
 		Next            string
-	}{state, status.DeliveriesPending, status.DeliveriesFailed, list, ""}
+	}{state, why, states, status.DeliveriesPending, status.DeliveriesFailed, list, ""}
 	if len(list) > 0 {
 		v.Next = next("/operator/queues", r.Values(), "after", len(list) == rows, list[len(list)-1].ID)
 	}
@@ -98,6 +108,7 @@ func (a *area) retryArrival(r *page.Request) error {
 func (a *area) refused(r *page.Request) error {
 	v := struct {
 		Rule   string
+		Why    string // what is wrong with the rule that was asked for
 		Rules  []ruleCount
 		Turned []refusals.Turned
 	}{Rule: r.Field("rule")}
@@ -113,6 +124,10 @@ func (a *area) refused(r *page.Request) error {
 	}
 	for i := range v.Rules {
 		v.Rules[i].N = counts[v.Rules[i].Rule]
+	}
+	if v.Rule != "" && counts[v.Rule] == 0 {
+		v.Why = r.T("correspondence.filter.badchoice", "Text", v.Rule)
+		r.Status(http.StatusUnprocessableEntity)
 	}
 	return r.Render(a.frame(r, page.Page{Name: "refused", Title: r.T("operator.refused.title"), At: "/operator/refused", Data: v}))
 }

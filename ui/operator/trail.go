@@ -3,6 +3,7 @@ package operator
 import (
 	"encoding/csv"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +19,12 @@ func (a *area) mountTrail(r *page.Routes) {
 }
 
 // filter reads the form that narrows the trail. why says what is wrong with a day that
-// cannot be read.
-func filter(r *page.Request) (f models.AuditFilter, why map[string]string) {
+// cannot be read, or with an act that is none of those of the trail.
+func filter(r *page.Request, acts []string) (f models.AuditFilter, why map[string]string) {
 	why = map[string]string{}
+	if act := r.Field("act"); act != "" && !slices.Contains(acts, act) {
+		why["act"] = r.T("correspondence.filter.badchoice", "Text", act)
+	}
 	day := func(name string) (time.Time, bool) {
 		text := r.Field(name)
 		t, err := time.Parse(time.DateOnly, text)
@@ -47,7 +51,7 @@ type trailView struct {
 	Verified                     int
 	Fault                        string
 	Checked                      bool
-	Why                          map[string]string // by field, of days that cannot be read
+	Why                          map[string]string // by field, of what cannot be read
 }
 
 func (a *area) readTrail(r *page.Request) (*trailView, error) {
@@ -57,7 +61,7 @@ func (a *area) readTrail(r *page.Request) (*trailView, error) {
 		return nil, err
 	}
 	var f models.AuditFilter
-	if f, v.Why = filter(r); len(v.Why) > 0 {
+	if f, v.Why = filter(r, v.Acts); len(v.Why) > 0 {
 		r.Status(http.StatusUnprocessableEntity)
 		return v, nil
 	}
@@ -93,7 +97,11 @@ func (a *area) verifyTrail(r *page.Request) error {
 // exportTrail sends the filtered trail as CSV, a page of the store at a time. A cell that
 // a spreadsheet would take for a formula begins with an apostrophe.
 func (a *area) exportTrail(r *page.Request) error {
-	f, why := filter(r)
+	acts, err := a.Queues.Acts(r.Ctx())
+	if err != nil {
+		return err
+	}
+	f, why := filter(r, acts)
 	if len(why) > 0 {
 		return a.trail(r)
 	}

@@ -311,7 +311,10 @@ func TestWrongFilter(t *testing.T) {
 		told("/correspondence/west/action?until=yesterday", "until", "yesterday", words[0])
 		told("/correspondence/west/action?state=lost", "state", "lost", words[1])
 		told("/correspondence/west/sent?precedence=99", "precedence", "99", words[1])
-		told("/operator/trail?from=2026-13-01&act=x", "from", "2026-13-01", words[0])
+		told("/operator/trail?from=2026-13-01", "from", "2026-13-01", words[0])
+		told("/operator/trail?act=danced", "act", "danced", words[1])
+		told("/operator/queues?state=lost", "state", "lost", words[1])
+		told("/operator/refused?rule=whim", "rule", "whim", words[1])
 	}
 	told("/archive/records?from=1964&until=196x", "until", "196x", "is no day")
 	if got := a.Get("/correspondence/west/action?since=x&tag=RIVERS").Find("#tag").AttrOr("value", ""); got != "RIVERS" {
