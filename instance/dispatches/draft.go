@@ -28,15 +28,19 @@ func (s *Dispatches) NewDraft(ctx context.Context, person, office iri.IRI, c *Co
 	if err := s.checkContent(ctx, office, c, corrects); err != nil {
 		return nil, err
 	}
-	return s.insertDraft(ctx, person, office, c, corrects)
+	return s.insertDraft(ctx, person, office, c, corrects, "")
 }
 
-func (s *Dispatches) insertDraft(ctx context.Context, person, office iri.IRI, c *Content, corrects iri.IRI) (*models.Draft, error) {
-	id, err := uuid.NewV7FromReader(s.Out.Rand)
-	if err != nil {
-		return nil, err
+// insertDraft begins a draft; id is "" for a new one.
+func (s *Dispatches) insertDraft(ctx context.Context, person, office iri.IRI, c *Content, corrects iri.IRI, id string) (*models.Draft, error) {
+	if id == "" {
+		fresh, err := uuid.NewV7FromReader(s.Out.Rand)
+		if err != nil {
+			return nil, err
+		}
+		id = fresh.String()
 	}
-	d := &models.Draft{ID: id.String(), Office: office, Drafter: person, Revision: 1, State: models.DraftOpen, Corrects: corrects, CreatedAt: s.now(), UpdatedAt: s.now()}
+	d := &models.Draft{ID: id, Office: office, Drafter: person, Revision: 1, State: models.DraftOpen, Corrects: corrects, CreatedAt: s.now(), UpdatedAt: s.now()}
 	return d, s.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := s.write(d, &Content{}, c); err != nil {
 			return err

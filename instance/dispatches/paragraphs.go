@@ -209,8 +209,9 @@ func (s *Dispatches) change(ctx context.Context, tx bun.Tx, person iri.IRI, id s
 	return d, c, s.keepVersions(ctx, tx, d, before, c, person)
 }
 
-// StartDraft is NewDraft for a draft that may still lack its subject or its text.
-func (s *Dispatches) StartDraft(ctx context.Context, person, office iri.IRI, c *Content, corrects iri.IRI) (*models.Draft, error) {
+// StartDraft is NewDraft for a draft that may still lack its subject or its text. id is its
+// UUID, "" for a new one; a draft that is there already is a conflict (models.IsConflict).
+func (s *Dispatches) StartDraft(ctx context.Context, person, office iri.IRI, c *Content, corrects iri.IRI, id string) (*models.Draft, error) {
 	if err := s.Accounts.Require(ctx, s.Store.R, person, office, models.ActDraft); err != nil {
 		return nil, err
 	}
@@ -220,7 +221,7 @@ func (s *Dispatches) StartDraft(ctx context.Context, person, office iri.IRI, c *
 	if err := s.checkCorrects(ctx, office, corrects); err != nil {
 		return nil, err
 	}
-	return s.insertDraft(ctx, person, office, c, corrects)
+	return s.insertDraft(ctx, person, office, c, corrects, id)
 }
 
 // checkUnfinished refuses what may not be kept even while it is written: bad form, and

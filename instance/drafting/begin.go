@@ -2,8 +2,12 @@ package drafting
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"valise/instance/dispatches"
 	"valise/instance/formula"
@@ -37,12 +41,38 @@ type Start struct {
 	// Community is the community in which it is to be shared: it is the audience, and
 	// nobody is addressed by name.
 	Community iri.IRI
+	// Once names one showing of the form, "" for none: whoever sends it again comes to the
+	// draft that it began, whatever the process and however late.
+	Once string
+}
+
+// id is the UUID (RFC 9562, version 8) of what a person begins with a form; "" without Once.
+func (st Start) id(person iri.IRI) string {
+	if st.Once == "" {
+		return ""
+	}
+	return uuid.NewHash(sha256.New(), uuid.Nil, fmt.Appendf(nil, "begin a draft\n%s\n%s", person, st.Once), 8).String()
 }
 
 // Begin starts a draft from a template, as an answer, or as a correction.
 func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models.Draft, error) {
+	id := st.id(person)
+	if id == "" {
+		return s.begin(ctx, person, st, "")
+	}
+	d, err := models.DraftByID(ctx, s.Store.R, id)
+	if !models.NotFound(err) {
+		return d, err
+	}
+	if d, err = s.begin(ctx, person, st, id); models.IsConflict(err) { // it was sent twice at a time
+		return models.DraftByID(ctx, s.Store.W, id)
+	}
+	return d, err
+}
+
+func (s *Drafting) begin(ctx context.Context, person iri.IRI, st Start, id string) (*models.Draft, error) {
 	if st.Corrects != "" {
-		return s.correct(ctx, person, st.Corrects)
+		return s.correct(ctx, person, st.Corrects, id)
 	}
 	if !slices.Contains(Forms, st.Form) {
 		return nil, invalid("%q is no kind of dispatch that can be begun here", st.Form)
@@ -92,7 +122,7 @@ func (s *Drafting) Begin(ctx context.Context, person iri.IRI, st Start) (*models
 	for _, text := range formula.Template(st.Form, st.Language, office.Title, addressee) {
 		c.Paragraphs = append(c.Paragraphs, dispatches.Paragraph{Text: text})
 	}
-	return s.Dispatches.StartDraft(ctx, person, st.Office, c, "")
+	return s.Dispatches.StartDraft(ctx, person, st.Office, c, "", id)
 }
 
 // shared makes a community the audience of a new content, at the highest marking that may
@@ -151,7 +181,7 @@ func (s *Drafting) blank(kind, language string) *dispatches.Content {
 }
 
 // correct begins the next version with the text of the latest.
-func (s *Drafting) correct(ctx context.Context, person iri.IRI, name string) (*models.Draft, error) {
+func (s *Drafting) correct(ctx context.Context, person iri.IRI, name, id string) (*models.Draft, error) {
 	v, err := s.Dispatches.Show(ctx, person, name)
 	if err != nil {
 		return nil, err
@@ -186,7 +216,7 @@ func (s *Drafting) correct(ctx context.Context, person iri.IRI, name string) (*m
 	if c.Paragraphs, err = s.issuedText(ctx, d, v); err != nil {
 		return nil, err
 	}
-	return s.Dispatches.StartDraft(ctx, person, d.Author, c, d.IRI)
+	return s.Dispatches.StartDraft(ctx, person, d.Author, c, d.IRI, id)
 }
 
 // issuedText is the Markdown that a dispatch was released from. Without its draft the

@@ -102,17 +102,14 @@ func (a *area) askNew(r *page.Request, v newView) error {
 }
 
 func (a *area) begin(r *page.Request) error {
-	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to"), Community: iri.IRI(r.Field("community"))}
-	err := r.Once(func() (string, error) {
-		d, err := a.Drafting.Begin(r.Ctx(), r.Person(), st)
-		if err != nil {
-			return "", err
-		}
-		return draftPath(d.ID, ""), nil
-	})
+	st := drafting.Start{Office: iri.IRI(r.Field("office")), Form: drafting.Form(r.Field("form")), Language: r.Field("language"), Answers: r.Field("answers"), Corrects: r.Field("corrects"), To: r.Field("to"), Community: iri.IRI(r.Field("community")), Once: r.Field("once")}
+	d, err := a.Drafting.Begin(r.Ctx(), r.Person(), st)
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
 		return a.askNew(r, newView{Office: string(st.Office), Form: string(st.Form), Language: st.Language, Answers: st.Answers, Corrects: st.Corrects, To: st.To, Community: string(st.Community), Why: why})
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return r.See(draftPath(d.ID, ""))
 }

@@ -18,7 +18,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
-	"github.com/maypok86/otter/v2"
 
 	"valise/models"
 	"valise/models/iri"
@@ -119,13 +118,12 @@ type Site struct {
 	assets *assets
 	areas  []Area
 	guard  *http.CrossOriginProtection
-	forms  *otter.Cache[string, *done] // that were acted upon
 }
 
 // New builds the portal from its areas. It fails on a template that does not parse and
 // on words that a language lacks.
 func New(o Options, areas ...Area) (*Site, error) {
-	s := &Site{Options: o, areas: areas, pages: map[string]set{}, paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), forms: newForms()}
+	s := &Site{Options: o, areas: areas, pages: map[string]set{}, paths: map[string]bool{}, guard: http.NewCrossOriginProtection()}
 	var err error
 	if s.assets, err = openAssets(); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -286,7 +287,8 @@ func (s *Site) funcs() template.FuncMap {
 		"string": func(v any) string { return fmt.Sprint(v) },
 		"int":    func(v int64) int { return int(v) },
 		"rank":   func(v int) int64 { return int64(v) },
-		"once":   once,
+		// once names one showing of a form, which acts once however often it is sent.
+		"once":   rand.Text,
 		"hostOf": func(id iri.IRI) iri.Host { return id.Host() },
 	}
 	maps.Copy(f, template.FuncMap{"eqs": func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }})
