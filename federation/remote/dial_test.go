@@ -162,7 +162,7 @@ func TestPrivateNetwork(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.CloseIdle()
-		_, err = c.GetObject(t.Context(), iri.IRI(base+"/u/1"), nil)
+		_, err = c.Get(t.Context(), iri.IRI(base+"/u/1"), "", nil)
 		return err
 	}
 	if err := ask(open); err != nil {
@@ -196,7 +196,7 @@ func TestLoopbackDialsConfiguredPeersOnly(t *testing.T) {
 	base, c := loopbackPeer(t, never, func(w http.ResponseWriter, r *http.Request) {
 		activity(w, `{"id":"http://`+r.Host+r.URL.Path+`"}`)
 	})
-	if _, err := c.GetObject(t.Context(), iri.IRI(base+"/u/1"), nil); err != nil {
+	if _, err := c.Get(t.Context(), iri.IRI(base+"/u/1"), "", nil); err != nil {
 		t.Fatal(err)
 	}
 	port := strings.TrimPrefix(base, "http://peer.localhost")

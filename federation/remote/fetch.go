@@ -35,18 +35,6 @@ func (c *Client) Get(ctx context.Context, id iri.IRI, accept string, sign SignFu
 	return c.document(ctx, question{op: "get", target: id, accept: accept, is: isActivity, limit: maxDocument, sign: sign})
 }
 
-// GetObject is Get with AcceptActivity, followed by CheckID.
-func (c *Client) GetObject(ctx context.Context, id iri.IRI, sign SignFunc) (*Document, error) {
-	doc, err := c.Get(ctx, id, "", sign)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.CheckID(doc, id); err != nil {
-		return nil, err
-	}
-	return doc, nil
-}
-
 // question is one thing to GET.
 type question struct {
 	op       string

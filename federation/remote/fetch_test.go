@@ -22,7 +22,7 @@ func TestGetObject(t *testing.T) {
 		agent, accept = r.UserAgent(), r.Header.Get("Accept")
 		activity(w, ` {"type":"Note","id":"http://`+r.Host+`/n/1","x":{"id":"y"}} `)
 	})
-	doc, err := c.GetObject(t.Context(), iri.IRI(base+"/n/1#fragment"), nil)
+	doc, err := c.Get(t.Context(), iri.IRI(base+"/n/1#fragment"), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,7 @@ package remote
 
 import (
 	"encoding/json"
-	"io"
-	"net/http"
 	"testing"
-
-	"valise/models/iri"
 )
 
 func TestCheckID(t *testing.T) {
@@ -53,18 +49,6 @@ func TestCheckID(t *testing.T) {
 	c := fleet{}.client(t)
 	moved := &Document{Body: []byte(`{"id":"https://a.example/n/1"}`), URL: "https://b.example/n/1"}
 	wantKind(t, c.CheckID(moved, asked), KindWrongID)
-}
-
-func TestGetObjectChecksID(t *testing.T) {
-	c := fleet{"a.example": func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", activityJSON)
-		_, _ = io.WriteString(w, `{"id":"https://a.example/n/2"}`)
-	}}.client(t)
-	_, err := c.GetObject(t.Context(), "https://a.example/n/1", nil)
-	wantKind(t, err, KindWrongID)
-	if _, err := c.GetObject(t.Context(), iri.IRI("https://a.example/n/2"), nil); err != nil {
-		t.Error(err)
-	}
 }
 
 // Where an id is found, every reader of the same bytes finds that one.

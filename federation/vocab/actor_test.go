@@ -52,7 +52,6 @@ func TestActorDocuments(t *testing.T) {
 	if a, err := ParseActor(d.Minimal(), production); err != nil || len(a.RSA) != 0 {
 		t.Errorf("without RSA: %v", err)
 	}
-	golden(t, "key-stub", KeyStub("Group", "r7", RSAKey{group + "/rsa", group, "PEM"}))
 }
 
 func TestParseActorRefuses(t *testing.T) {

@@ -116,11 +116,3 @@ func (d *ActorDoc) keys(o *Obj) *Obj {
 func (k *RSAKey) obj() *Obj {
 	return New().IRI("id", k.ID).IRI("owner", k.Owner).Str("publicKeyPem", k.PEM)
 }
-
-// KeyStub is what a key id that is a path answers with: a piece of the owner's
-// actor document around the key.
-func KeyStub(actorType, preferredUsername string, key RSAKey) []byte {
-	return New().Raw("@context", []byte(`["`+ContextAS2+`","`+ContextSecurity+`"]`)).
-		IRI("id", key.Owner).Str("type", actorType).Str("preferredUsername", preferredUsername).
-		Obj("publicKey", key.obj()).Bytes()
-}

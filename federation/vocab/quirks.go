@@ -52,27 +52,3 @@ func conversation(r reader, n *Node) iri.IRI {
 	id, _ := r.rules.Parse(s)
 	return id
 }
-
-// KeyStubOwner returns the actor whose key document doc is, where keyID is a
-// path (GoToSocial: {actor}/main-key) and not a fragment of the actor's id. It
-// demands what PROTOCOL §2 does: the key has that id, is owned by the id of
-// the document, and all share one origin.
-func KeyStubOwner(doc *Actor, keyID iri.IRI) (iri.IRI, RSAKey, bool) {
-	for _, k := range doc.RSA {
-		if k.ID == keyID && k.Owner == doc.ID && keyID.SameOrigin(doc.ID) {
-			return doc.ID, k, true
-		}
-	}
-	return "", RSAKey{}, false
-}
-
-// IsActorDelete reports Mastodon's farewell of an account: a Delete whose
-// object is its own actor. It reaches everybody, also those who never met the
-// actor and cannot fetch its key any more.
-func (a *Activity) IsActorDelete() bool { return a.Type == "Delete" && a.ObjectID == a.Actor }
-
-// IsReaction reports a Like that carries an emoji (Misskey, Akkoma), to be
-// treated as a plain one. Their EmojiReact is no AS2 type and is refused.
-func (a *Activity) IsReaction() bool {
-	return a.Type == "Like" && (a.Node.Get("content") != nil || a.Node.Get("_misskey_reaction") != nil)
-}

@@ -88,14 +88,14 @@ func TestForeignActs(t *testing.T) {
 		t.Errorf("undo %+v", a)
 	}
 	gone := activity(t, "mastodon/delete-actor.json")
-	if stone, err := ParseTombstone(gone, production); !gone.IsActorDelete() || !gone.Public || err != nil || stone.ID != gone.Actor {
+	if stone, err := ParseTombstone(gone, production); gone.Type != "Delete" || gone.ObjectID != gone.Actor || !gone.Public || err != nil || stone.ID != gone.Actor {
 		t.Errorf("delete %+v %v", gone, err)
 	}
 	if a := activity(t, "mastodon/flag.json"); a.ObjectID != group {
 		t.Errorf("flag %+v", a)
 	}
-	if a := activity(t, "misskey/like.json"); !a.IsReaction() {
-		t.Error("a reaction of Misskey is not seen as one")
+	if a := activity(t, "misskey/like.json"); a.Type != "Like" {
+		t.Errorf("a reaction of Misskey is no plain Like: %+v", a)
 	}
 	lemmy := activity(t, "lemmy/announce-create.json")
 	inner, err := lemmy.Inner(production)
@@ -131,17 +131,7 @@ func TestForeignActors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner, key, ok := KeyStubOwner(stub, "https://gts.example/users/eva/main-key")
-	if !ok || owner != "https://gts.example/users/eva" || key.PEM == "" || stub.Inbox != "" {
-		t.Errorf("stub: %v %v %v", owner, key, ok)
-	}
-	for _, other := range []iri.IRI{"https://gts.example/users/eva/other-key", "https://evil.example/users/eva/main-key"} {
-		if _, _, ok := KeyStubOwner(stub, other); ok {
-			t.Errorf("the stub vouches for %s", other)
-		}
-	}
-	stub.RSA[0].Owner = "https://gts.example/users/other"
-	if _, _, ok := KeyStubOwner(stub, "https://gts.example/users/eva/main-key"); ok {
-		t.Error("the stub vouches for a key of somebody else")
+	if len(stub.RSA) != 1 || stub.RSA[0].ID != "https://gts.example/users/eva/main-key" || stub.RSA[0].Owner != stub.ID || stub.RSA[0].PEM == "" || stub.Inbox != "" {
+		t.Errorf("stub: %+v", stub)
 	}
 }

@@ -40,20 +40,10 @@ type Post struct {
 	Lat, Lon      float64 // degrees, north and east positive
 }
 
-// Chief is one appointment of a head of mission, made before 1981.
-type Chief struct {
-	Name      string // "Llewellyn E. Thompson, Jr."
-	Title     string
-	Country   string
-	Appointed string // as recorded: "2006-01-02", a shorter form, or empty
-	Ended     string
-}
-
 type set struct {
 	documents []tei.Document
 	index     map[string]int // "volume/id"
 	posts     []Post
-	chiefs    []Chief
 }
 
 // load reads everything once. The data is part of the program and a test reads
@@ -106,16 +96,6 @@ func (s *set) directory() error {
 			}
 		}
 		s.posts = append(s.posts, post)
-	}
-	chiefs, err := table("data/chiefs_of_mission.csv")
-	if err != nil {
-		return err
-	}
-	for _, row := range chiefs {
-		s.chiefs = append(s.chiefs, Chief{
-			Name: row["forenames"] + " " + row["surname"], Title: row["title"], Country: row["country"],
-			Appointed: row["appointed"], Ended: row["ended"],
-		})
 	}
 	return nil
 }
@@ -183,7 +163,3 @@ func Volumes() []Volume {
 
 // Posts returns the posts of the directory that were open in 2011, by country.
 func Posts() []Post { return slices.Clone(load().posts) }
-
-// Chiefs returns the heads of mission in Cyprus, France, Greece, Russia and the
-// Soviet Union, Turkey, and the United Kingdom appointed before 1981.
-func Chiefs() []Chief { return slices.Clone(load().chiefs) }

@@ -70,17 +70,6 @@ func TestDirectory(t *testing.T) {
 		}
 		names[p.Name+p.Country] = true
 	}
-	for _, c := range Chiefs() {
-		if strings.TrimSpace(c.Name) == "" || c.Title == "" || c.Country == "" {
-			t.Errorf("a head of mission without name, title or country: %+v", c)
-		}
-		if c.Appointed >= "1981" {
-			t.Errorf("%s was appointed in %s, after 1980", c.Name, c.Appointed)
-		}
-	}
-	if len(Chiefs()) < 100 {
-		t.Errorf("%d heads of mission", len(Chiefs()))
-	}
 }
 
 func TestGenerateIsDeterministic(t *testing.T) {
