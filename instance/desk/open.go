@@ -38,7 +38,10 @@ type View struct {
 	Board []BoardRow
 	// Beyond is how many more have evidence than Board shows.
 	Beyond int
-	May    May
+	// Collectives are the collective addresses by which it was addressed, for a reader of
+	// the issuing office.
+	Collectives []models.CollectiveCount
+	May         May
 }
 
 // May is what the reader may do with the dispatch.
@@ -84,6 +87,11 @@ func (s *Desk) Open(ctx context.Context, person, id iri.IRI) (*View, error) {
 	}
 	v.Holders = r.holders
 	v.Board, v.Beyond = board(v.Dossier)
+	if _, ours := r.holder(v.Dispatch.Author); ours && v.Dispatch.Origin == models.OriginIssued {
+		if v.Collectives, err = models.CollectiveUses(ctx, s.Store.R, id, v.Dispatch.Version); err != nil {
+			return nil, fmt.Errorf("read how %s was addressed: %w", id, err)
+		}
+	}
 	v.May = s.allowed(r, v)
 	return v, nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/PuerkitoBio/goquery"
+
 	"valise/cmd/internal/cluster"
 	"valise/cmd/internal/portaltest"
 	"valise/instance/communities"
@@ -200,4 +202,44 @@ func TestCommentsOnADraftAreTold(t *testing.T) {
 	if list, err := n.Access.Notices(t.Context(), "http://embassy.localhost/u/bob", true, 0, 10); err != nil || len(list) != 2 || list[1].Kind != "password set" {
 		t.Errorf("somebody without a mandate hears of it: %+v %v", list, err)
 	}
+}
+
+// The issuing office sees by which collective address a dispatch went, and for how many it
+// stood; the addressees see each other alone.
+func TestCollectiveOnTheBoard(t *testing.T) {
+	p := newPost(t)
+	n := p.Nodes[ministry]
+	east, _ := p.Office(ministry, "east", "EAST", "Eastern Department", "bruno")
+	id, err := n.Drafting.DefineCollective(t.Context(), p.officer, p.state, "", "Contact <group>", []iri.IRI{east, p.ankara})
+	cluster.Must(t, err)
+	content := p.content("ROUTINE", 1)
+	content.Action, content.Collectives = nil, []dispatches.Collective{{ID: id, Name: "Contact <group>", Role: models.RoleAction}}
+	d := p.Send(ministry, p.officer, p.state, content)
+	p.Settle()
+	at := page.DispatchPath(d.IRI)
+	for lang, words := range map[string]string{"fr": "Adressée sous le nom Contact <group> (2 services)", "ar": "(مكتبان)", "en": "Addressed as Contact <group> (2 offices)"} {
+		p.m.Get(at + "?lang=" + lang).OK().Sound().Says(words)
+	}
+	p.m.Within(8, at).OK()
+	p.e.Get(at).OK().Lacks("Contact <group>")
+}
+
+// Notices, and why an arrival was set aside, are said in the reader's language; what others
+// wrote within them stays as it is and stands apart.
+func TestNoticesInWords(t *testing.T) {
+	p := newPost(t)
+	n := p.Nodes[ministry]
+	for kind, detail := range map[string]string{
+		"delivery failed":       "Create did not reach https://b.localhost/o: given up after 16 days: answered 503: <i>Too busy</i>",
+		"change asked":          "it was withdrawn",
+		"accreditation refused": "b.localhost refused our proposal",
+	} {
+		cluster.Must(t, models.InsertNotice(t.Context(), n.Store.W, &models.Notice{Recipient: p.officer, Kind: kind, Subject: "s", Detail: detail, CreatedAt: models.At(p.Clock.Now())}))
+	}
+	at := p.m.Get("/notices?lang=fr").OK().Sound().Says("Create n’est pas arrivé à https://b.localhost/o : abandonné après 16 jours : le serveur a répondu 503 : « <i>Too busy</i> »",
+		"b.localhost a refusé notre proposition", "Un pair a refusé l’accréditation", "it was withdrawn")
+	if got := at.Find("main bdi").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Text() == "<i>Too busy</i>" }).Length(); got != 1 {
+		t.Errorf("what the other server said stands apart %d times", got)
+	}
+	p.m.Get("/notices?lang=ar").OK().Sound().Says("لم يصل Create إلى https://b.localhost/o: تُخلّي عنه بعد 16 يومًا: أجاب الخادم 503: «<i>Too busy</i>»", "it was withdrawn")
 }
