@@ -192,7 +192,7 @@ func TestReasonsAreSaid(t *testing.T) {
 		"answered 404: no such office here":                                                     "le serveur a répondu 404 : « no such office here »",
 		"given up after 16 days: answered 503: Service Unavailable":                             "abandonné après 16 jours : le serveur a répondu 503 : « Service Unavailable »",
 		"given up after 16 days: timeout: no answer in 10s":                                     "abandonné après 16 jours : pas de réponse à temps : « no answer in 10s »",
-		"key-not-endorsed: signed with a new key that the pinned instance key does not endorse": "key-not-endorsed: signé par une nouvelle clé que la clé d’instance épinglée n’avalise pas",
+		"key-not-endorsed: signed with a new key that the pinned instance key does not endorse": "key-not-endorsed: signé par une nouvelle clé que la clé d’instance épinglée ne cautionne pas",
 		"https://b.example/x refused 2026/7: above-ceiling: it was withdrawn":                   "https://b.example/x a refusé 2026/7 : « above-ceiling: it was withdrawn »",
 		"Create did not reach https://b.example/o: given up after 16 days: answered 503: Busy":  "Create n’est pas arrivé à https://b.example/o : abandonné après 16 jours : le serveur a répondu 503 : « Busy »",
 		"2026/7 was not taken for action by https://b.example/o within 4 hours (FLASH)":         "2026/7 n’a pas été prise en charge par https://b.example/o en 4 heures (FLASH)",
