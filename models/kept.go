@@ -1,10 +1,12 @@
 package models
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -17,8 +19,9 @@ const (
 // UntilWritten keeps answers that cost much and are asked for often, until somebody
 // writes to the store. Its zero value is empty.
 type UntilWritten[K comparable, V any] struct {
-	once sync.Once
-	kept *otter.Cache[K, keptAnswer[V]]
+	once    sync.Once
+	kept    *otter.Cache[K, keptAnswer[V]]
+	flights singleflight.Group
 }
 
 // keptAnswer is what was read when the store had been written so often.
@@ -27,19 +30,34 @@ type keptAnswer[V any] struct {
 	value   V
 }
 
-// Get returns the answer for key, which read gives where none is kept. The answer is
-// shared: it must not be changed.
+// Get returns the answer for key, which read gives where none is kept: once for all who
+// ask meanwhile. The answer is shared: it must not be changed.
 func (u *UntilWritten[K, V]) Get(s *Store, key K, read func() (V, error)) (V, error) {
 	u.once.Do(func() {
 		u.kept = otter.Must(&otter.Options[K, keptAnswer[V]]{MaximumSize: keptMost, ExpiryCalculator: otter.ExpiryWriting[K, keptAnswer[V]](keptFor)})
 	})
 	written := s.Written()
-	if a, ok := u.kept.GetIfPresent(key); ok && a.written == written {
+	here := func() (keptAnswer[V], bool) {
+		a, ok := u.kept.GetIfPresent(key)
+		return a, ok && a.written == written
+	}
+	if a, ok := here(); ok {
 		return a.value, nil
 	}
-	v, err := read()
-	if err == nil {
-		u.kept.Set(key, keptAnswer[V]{written, v})
+	// Those who ask after a write do not take an answer of before it.
+	got, err, shared := u.flights.Do(fmt.Sprintf("%d %#v", written, key), func() (any, error) {
+		if a, ok := here(); ok {
+			return a.value, nil
+		}
+		v, err := read()
+		if err == nil {
+			u.kept.Set(key, keptAnswer[V]{written, v})
+		}
+		return v, err
+	})
+	if err != nil && shared {
+		return read() // the fault may be of the other's request alone
 	}
+	v, _ := got.(V)
 	return v, err
 }
