@@ -203,7 +203,7 @@ func (r *reading) sheets() ([]sheet, error) {
 	slices.Sort(dispatches)
 	dispatches = slices.Compact(dispatches)
 	out = append(out, sheet{"list-deep", deep},
-		sheet{"list-filtered", []string{"/correspondence/" + r.Office + "/info?marking=LIMITED&language=en", "/correspondence/" + r.Office + "/sent?kind=cable&since=2025-01-01"}},
+		sheet{"list-filtered", []string{"/correspondence/" + r.Office + "/info?marking=3&language=en", "/correspondence/" + r.Office + "/sent?kind=cable&since=2025-01-01"}},
 		sheet{"dispatch", dispatches}, sheet{"seal", each(slices.DeleteFunc(slices.Clone(dispatches), func(p string) bool { return strings.Contains(p, "/r/") }), func(p string) string { return p + "/seal" })},
 		sheet{"record", each(r.Records[:min(len(r.Records), 200)], page.DispatchPath)})
 	for name, questions := range map[string][]string{

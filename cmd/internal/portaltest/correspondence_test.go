@@ -228,6 +228,7 @@ func TestForwardAndWithdraw(t *testing.T) {
 	ask := p.m.Get(page.DispatchPath(d.IRI)).Follow(`a.btn--stop`).OK().Sound().Says("Withdraw "+d.Reference, "1 addressee or member holds a copy", "on 1 instance", "cannot be undone")
 	ask.Submit("main form", "supersededBy", "STATE 1999/000001").Is(422).Says("Withdraw")
 	ask.Submit("main form", "supersededBy", "").OK().Sound().Says("Withdrawn", "The text is erased")
+	ask.Submit("main form", "supersededBy", "").Is(409).Says("withdrawn already")
 	p.Settle()
 	p.e.Get(page.DispatchPath(d.IRI)).OK().Sound().Says("Withdrawn", "The text is erased").Lacks("Cyprus")
 	p.e.Get("/correspondence/ankara/action").OK().Says("Withdrawn").Lacks("Cyprus")
