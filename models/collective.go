@@ -133,18 +133,7 @@ func InsertCollectiveUses(ctx context.Context, tx bun.Tx, rows []CollectiveUse) 
 // CollectiveCount is a collective address of a released version, and for how many it stood.
 type CollectiveCount struct {
 	Name    string
-	Offices int
-}
-
-// CollectiveUses returns what the collective addresses of a version stood for at its
-// release, by name, at most 100.
-func CollectiveUses(ctx context.Context, db bun.IDB, dispatch iri.IRI, version int64) ([]CollectiveCount, error) {
-	var out []CollectiveCount
-	err := db.NewRaw(`SELECT name, COUNT(DISTINCT actor) AS offices FROM dispatch_collectives WHERE dispatch = ? AND version = ? GROUP BY name ORDER BY name LIMIT 100`, string(dispatch), version).Scan(ctx, &out)
-	if NotFound(err) {
-		return nil, nil
-	}
-	return out, err
+	Offices int64
 }
 
 // Citation is a dispatch as a list of things to cite shows it.

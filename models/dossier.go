@@ -26,9 +26,11 @@ type Dossier struct {
 	Keys          []Key // of the author, newest first, public halves alone
 	Forwards      []Forward
 	Tags          []string
-	References    []RelatedDispatch
-	Answers       []RelatedDispatch // what refers to it, newest first
-	Comments      []NamedComment
+	// Collectives are the collective addresses by which the latest version was addressed.
+	Collectives []CollectiveCount
+	References  []RelatedDispatch
+	Answers     []RelatedDispatch // what refers to it, newest first
+	Comments    []NamedComment
 	// Unread says that a notice about it waits for the reader.
 	Unread bool
 	Thread []ThreadLine // the whole conversation, oldest first
@@ -165,8 +167,10 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 		UNION ALL SELECT * FROM (SELECT 'forward' AS part, COALESCE(g.name, f.giver) AS g, COALESCE(t.name, f.taker) AS t, f.remark, f.office, f.at, 0, 0, 0, 0 FROM forwards AS f LEFT JOIN actors AS g ON g.iri = f.giver LEFT JOIN actors AS t ON t.iri = f.taker
 			WHERE f.dispatch = ? AND f.office IN (?) ORDER BY f.id LIMIT 100) AS p7
 		UNION ALL SELECT * FROM (SELECT 'tag' AS part, g.tag, '', '', '', 0, 0, 0, 0, 0 FROM dispatch_tags AS g WHERE g.dispatch = ? ORDER BY g.tag LIMIT 50) AS p8
+		UNION ALL SELECT * FROM (SELECT 'collective' AS part, u.name, '' AS b, '' AS c, '' AS e, COUNT(DISTINCT u.actor) AS i, 0 AS j, 0 AS k, 0 AS l, 0 AS m
+			FROM dispatch_collectives AS u WHERE u.dispatch = ? AND u.version = ? GROUP BY u.name ORDER BY u.name LIMIT 100) AS p11
 		UNION ALL SELECT * FROM (SELECT 'unread' AS part, '' AS a, '' AS b, '' AS c, '' AS e, 0 AS i, 0 AS j, 0 AS k, 0 AS l, 0 AS m FROM notices AS n WHERE n.subject = ? AND n.recipient IN (?) AND `+unread+` LIMIT 1) AS p9`,
-		id, id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id, id, readers, me, me)
+		id, id, id, id, id, id, readers, id, readers, id, readers, id, o.Dispatch.Author, id, readers, id, id, o.Dispatch.Version, id, readers, me, me)
 	if err != nil {
 		return err
 	}
@@ -198,6 +202,8 @@ func (o *Dossier) parts(ctx context.Context, db bun.IDB, readers []iri.IRI) erro
 			o.Forwards = append(o.Forwards, Forward{Dispatch: id, GiverName: a, TakerName: b, Remark: c, Office: iri.IRI(e), At: Time(i)})
 		case "tag":
 			o.Tags = append(o.Tags, a)
+		case "collective":
+			o.Collectives = append(o.Collectives, CollectiveCount{a, i})
 		case "unread":
 			o.Unread = true
 		}

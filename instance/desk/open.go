@@ -38,10 +38,7 @@ type View struct {
 	Board []BoardRow
 	// Beyond is how many more have evidence than Board shows.
 	Beyond int
-	// Collectives are the collective addresses by which it was addressed, for a reader of
-	// the issuing office.
-	Collectives []models.CollectiveCount
-	May         May
+	May    May
 }
 
 // May is what the reader may do with the dispatch.
@@ -87,10 +84,8 @@ func (s *Desk) Open(ctx context.Context, person, id iri.IRI) (*View, error) {
 	}
 	v.Holders = r.holders
 	v.Board, v.Beyond = board(v.Dossier)
-	if _, ours := r.holder(v.Dispatch.Author); ours && v.Dispatch.Origin == models.OriginIssued {
-		if v.Collectives, err = models.CollectiveUses(ctx, s.Store.R, id, v.Dispatch.Version); err != nil {
-			return nil, fmt.Errorf("read how %s was addressed: %w", id, err)
-		}
+	if _, ours := r.holder(v.Dispatch.Author); !ours || v.Dispatch.Origin != models.OriginIssued {
+		v.Collectives = nil
 	}
 	v.May = s.allowed(r, v)
 	return v, nil
