@@ -44,18 +44,20 @@ func (u *UntilWritten[K, V]) Get(s *Store, key K, read func() (V, error)) (V, er
 	if a, ok := here(); ok {
 		return a.value, nil
 	}
+	mine := false
 	// Those who ask after a write do not take an answer of before it.
-	got, err, shared := u.flights.Do(fmt.Sprintf("%d %#v", written, key), func() (any, error) {
+	got, err, _ := u.flights.Do(fmt.Sprintf("%d %#v", written, key), func() (any, error) {
 		if a, ok := here(); ok {
 			return a.value, nil
 		}
+		mine = true
 		v, err := read()
 		if err == nil {
 			u.kept.Set(key, keptAnswer[V]{written, v})
 		}
 		return v, err
 	})
-	if err != nil && shared {
+	if err != nil && !mine {
 		return read() // the fault may be of the other's request alone
 	}
 	v, _ := got.(V)

@@ -44,8 +44,12 @@ func TestUntilWritten(t *testing.T) {
 
 	in(t, s, func(context.Context, bun.Tx) error { return nil })
 	started, leave := make(chan struct{}), make(chan struct{})
+	var left atomic.Int64
 	all.Go(func() {
 		if _, err := kept.Get(s, "desk", func() (int, error) {
+			if left.Add(1) > 1 {
+				return 0, errors.New("read twice for one who asked once")
+			}
 			close(started)
 			<-leave
 			return 0, context.Canceled
