@@ -86,17 +86,20 @@ func LocalActorByName(ctx context.Context, db bun.IDB, username string) (*Actor,
 // LocalActors lists ours of one type, by user name; limit bounds the answer.
 func LocalActors(ctx context.Context, db bun.IDB, kind string, after string, limit int) ([]*Actor, error) {
 	var rows []*Actor
-	err := db.NewSelect().Model(&rows).Where("local").Where("type = ?", kind).Where("username > ?", after).
-		OrderBy("username", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	err := ours(db, &rows, kind, after, limit).Scan(ctx)
 	return rows, err
 }
 
 // OpenPersons lists our persons who are not blocked, by user name after one.
 func OpenPersons(ctx context.Context, db bun.IDB, after string, limit int) ([]*Actor, error) {
 	var rows []*Actor
-	err := db.NewSelect().Model(&rows).Where("local").Where("type = ?", TypePerson).Where("username > ?", after).Where(notBlocked+"actor.iri)").
-		OrderBy("username", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
+	err := ours(db, &rows, TypePerson, after, limit).Where(notBlocked + "actor.iri)").Scan(ctx)
 	return rows, err
+}
+
+func ours(db bun.IDB, rows *[]*Actor, kind, after string, limit int) *bun.SelectQuery {
+	return db.NewSelect().Model(rows).Where("local").Where("type = ?", kind).Where("username > ?", after).
+		OrderBy("username", bun.OrderAsc).Limit(int64(limit))
 }
 
 // InsertActor adds one of ours; a taken name is IsConflict.

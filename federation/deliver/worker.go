@@ -353,12 +353,7 @@ func (c *Courier) allowed(ctx context.Context, host iri.Host, rows []*models.Del
 		for i, d := range ds {
 			ids[i] = d.ObjectID
 		}
-		var may map[iri.IRI]bool
-		if g.table == audience.Dispatches {
-			may, err = c.known.Allowed(ctx, c.Store.R, reader, ids, now)
-		} else {
-			may, err = audience.Allowed(ctx, c.Store.R, reader, g.table, ids, now)
-		}
+		may, err := c.known.Allowed(ctx, c.Store.R, reader, g.table, ids, now)
 		if err != nil {
 			return nil, err
 		}

@@ -49,7 +49,6 @@ const (
 	maxHeaderBytes = 64 << 10
 
 	// A fan-out speaks to many hosts with up to eight lanes each (PROTOCOL §8).
-	// An idle connection costs about 42 KiB.
 	idlePerHost = 8
 	idleTotal   = 1024
 	idleTimeout = 60 * time.Second

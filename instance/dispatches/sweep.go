@@ -17,7 +17,7 @@ const (
 	// asideFor is how long a file then stays out of sight before it is erased.
 	asideFor = time.Hour
 	// sweepMost bounds the files that one turn meets, sweepScans those for which it reads
-	// through texts because no attachment names them: tenths of a second each where much is kept.
+	// through all texts because no attachment names them.
 	sweepMost  = 200
 	sweepScans = 5
 )

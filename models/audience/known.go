@@ -2,6 +2,7 @@ package audience
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,8 +22,9 @@ const (
 
 // Known answers Allowed for many readers of the same dispatches, as a distribution to many
 // hosts asks: what May needs of a dispatch is read once for all of them, the reader's
-// memberships each time. A yes is at most knownFor older than the answer, and older than no
-// version; every no is that of Allowed. Its zero value is ready.
+// memberships each time. What a yes rests on of a dispatch was read at most knownFor before, and
+// after the newest row of dispatches; of several that another process commits together, out of the order of
+// their numbers, it may be knownFor behind. Every no is that of Allowed. Its zero value is ready.
 type Known struct {
 	mu      sync.Mutex
 	newest  int64 // row of dispatches when the objects were read
@@ -34,8 +36,11 @@ type known struct {
 	at time.Time
 }
 
-// Allowed is the function Allowed for dispatches.
-func (k *Known) Allowed(ctx context.Context, db bun.IDB, r Reader, ids []iri.IRI, now models.Time) (map[iri.IRI]bool, error) {
+// Allowed is the function Allowed; only of dispatches is anything known.
+func (k *Known) Allowed(ctx context.Context, db bun.IDB, r Reader, t Table, ids []iri.IRI, now models.Time) (map[iri.IRI]bool, error) {
+	if t != Dispatches {
+		return Allowed(ctx, db, r, t, ids, now)
+	}
 	objects, err := k.read(ctx, db, ids)
 	if err != nil {
 		return nil, err
@@ -60,9 +65,7 @@ func (k *Known) Allowed(ctx context.Context, db bun.IDB, r Reader, ids []iri.IRI
 		}
 	}
 	confirmed, err := Allowed(ctx, db, r, Dispatches, doubted, now)
-	for id := range confirmed {
-		out[id] = true
-	}
+	maps.Copy(out, confirmed)
 	return out, err
 }
 

@@ -205,7 +205,7 @@ func (w *world) compare(ctx context.Context, t *rapid.T, db bun.IDB, r Reader, k
 	}
 	allowed, err := Allowed(ctx, db, r, Dispatches, ids, now)
 	must(err)
-	shared, err := known.Allowed(ctx, db, r, ids, now)
+	shared, err := known.Allowed(ctx, db, r, Dispatches, ids, now)
 	must(err)
 	for _, d := range w.dispatches {
 		o, members, err := Load(ctx, db, r, &d)
@@ -258,7 +258,7 @@ func TestKnownFollowsCorrectionsAndRemovals(t *testing.T) {
 		}
 		holds := func(what string, want bool) {
 			t.Helper()
-			got, err := k.Allowed(ctx, s.R, r, []iri.IRI{d.IRI, "https://ministry.example/d/none"}, now)
+			got, err := k.Allowed(ctx, s.R, r, Dispatches, []iri.IRI{d.IRI, "https://ministry.example/d/none"}, now)
 			if err != nil || got[d.IRI] != want || len(got) > 1 {
 				t.Errorf("%s: %v (%v)", what, got, err)
 			}

@@ -119,7 +119,7 @@ func (a *area) send(r *page.Request) error {
 		return a.showInvite(r, f, shown, "", why)
 	}
 	in := communities.Invitation{Who: f.Who, Actor: iri.IRI(f.Actor), Role: f.Role, Ceiling: f.Ceiling, HistoryDays: -1, Words: f.Words}
-	if in.Ends, err = day(r, f.Ends); err != nil {
+	if in.Ends, err = termEnd(r); err != nil {
 		return refused(r, err, again)
 	}
 	if f.History != "" {

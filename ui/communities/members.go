@@ -91,14 +91,14 @@ func (a *area) showMember(r *page.Request, f terms, why string) error {
 	return r.Render(p)
 }
 
-// day reads the last day of a term, which ends with it (UTC); "" is none.
-func day(r *page.Request, text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// termEnd reads the last day of a term, which ends with it (UTC); zero is none.
+func termEnd(r *page.Request) (time.Time, error) {
+	t, why := r.Day("ends")
+	if why != "" {
+		return t, page.Invalid("%s", why)
 	}
-	t, err := time.Parse(time.DateOnly, text)
-	if err != nil {
-		return t, page.Invalid("%s", r.T("correspondence.filter.baddate", "Date", text))
+	if t.IsZero() {
+		return t, nil
 	}
 	return t.Add(24*time.Hour - time.Second), nil
 }
@@ -106,7 +106,7 @@ func day(r *page.Request, text string) (time.Time, error) {
 func (a *area) narrow(r *page.Request) error {
 	f := terms{Ceiling: r.Field("ceiling"), Ends: r.Field("ends")}
 	actor := iri.IRI(r.Field("who"))
-	ends, err := day(r, f.Ends)
+	ends, err := termEnd(r)
 	if err == nil {
 		err = a.Communities.Narrow(r.Ctx(), r.Person(), idOf(r), actor, f.Ceiling, ends)
 	}

@@ -152,13 +152,9 @@ func filter(r *page.Request) (f desk.Filter, why map[string]string) {
 	f = desk.Filter{Folder: r.Param("folder"), Kind: r.Field("kind"), Precedence: r.Int("precedence", 0), Marking: r.Int("marking", 0), Tag: r.Field("tag"), Language: r.Field("language"),
 		State: r.Field("state"), Community: iri.IRI(r.Field("community")), Peer: iri.Host(r.Field("peer"))}
 	day := func(name string) time.Time {
-		text := r.Field(name)
-		if text == "" {
-			return time.Time{}
-		}
-		t, err := time.Parse(time.DateOnly, text)
-		if err != nil {
-			why[name] = r.T("correspondence.filter.baddate", "Date", text)
+		t, wrong := r.Day(name)
+		if wrong != "" {
+			why[name] = wrong
 		}
 		return t
 	}
@@ -257,7 +253,7 @@ func (a *area) choices(r *page.Request, f desk.Filter, why map[string]string) ([
 	}
 	for i, c := range out {
 		if c.Name != "peer" && r.Field(c.Name) != "" && !slices.ContainsFunc(c.Options, func(o option) bool { return o.On }) {
-			out[i].Why = r.T("correspondence.filter.badchoice", "Text", r.Field(c.Name))
+			out[i].Why = r.NoChoice(r.Field(c.Name))
 			why[c.Name] = out[i].Why
 		}
 	}

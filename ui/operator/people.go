@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"valise/instance/directory"
 	"valise/models"
@@ -171,11 +170,11 @@ func (a *area) grant(r *page.Request) error {
 		if err != nil {
 			return err
 		}
-		var ends time.Time
-		if day := r.Field("ends"); day != "" {
-			if ends, err = time.Parse("2006-01-02", day); err != nil {
-				return page.Invalid("%s", r.T("operator.office.badday"))
-			}
+		ends, why := r.Day("ends")
+		if why != "" {
+			return page.Invalid("%s", why)
+		}
+		if !ends.IsZero() {
 			ends = ends.AddDate(0, 0, 1) // the day named is the last one
 		}
 		return a.Accounts.Grant(r.Ctx(), a.by(r), office, person, r.Fields("acts"), ends)

@@ -32,7 +32,7 @@ func (a *area) queue(r *page.Request) error {
 	var list []*models.Delivery
 	var err error
 	if !slices.Contains(states, state) {
-		why = r.T("correspondence.filter.badchoice", "Text", state)
+		why = r.NoChoice(state)
 		r.Status(http.StatusUnprocessableEntity)
 	} else if list, err = a.Queues.Deliveries(r.Ctx(), state, r.Int("after", 0), rows); err != nil {
 		return err
@@ -126,7 +126,7 @@ func (a *area) refused(r *page.Request) error {
 		v.Rules[i].N = counts[v.Rules[i].Rule]
 	}
 	if v.Rule != "" && counts[v.Rule] == 0 {
-		v.Why = r.T("correspondence.filter.badchoice", "Text", v.Rule)
+		v.Why = r.NoChoice(v.Rule)
 		r.Status(http.StatusUnprocessableEntity)
 	}
 	return r.Render(a.frame(r, page.Page{Name: "refused", Title: r.T("operator.refused.title"), At: "/operator/refused", Data: v}))

@@ -23,22 +23,18 @@ func (a *area) mountTrail(r *page.Routes) {
 func filter(r *page.Request, acts []string) (f models.AuditFilter, why map[string]string) {
 	why = map[string]string{}
 	if act := r.Field("act"); act != "" && !slices.Contains(acts, act) {
-		why["act"] = r.T("correspondence.filter.badchoice", "Text", act)
+		why["act"] = r.NoChoice(act)
 	}
-	day := func(name string) (time.Time, bool) {
-		text := r.Field(name)
-		t, err := time.Parse(time.DateOnly, text)
-		if err != nil && text != "" {
-			why[name] = r.T("correspondence.filter.baddate", "Date", text)
+	day := func(name string) time.Time {
+		t, wrong := r.Day(name)
+		if wrong != "" {
+			why[name] = wrong
 		}
-		return t, err == nil
+		return t
 	}
-	f = models.AuditFilter{Actor: r.Field("actor"), Act: r.Field("act"), Object: r.Field("object")}
-	if t, ok := day("from"); ok {
-		f.From = models.At(t)
-	}
-	if t, ok := day("to"); ok {
-		f.To = models.At(t.AddDate(0, 0, 1))
+	f = models.AuditFilter{Actor: r.Field("actor"), Act: r.Field("act"), Object: r.Field("object"), From: models.At(day("from"))}
+	if to := day("to"); !to.IsZero() {
+		f.To = models.At(to.AddDate(0, 0, 1))
 	}
 	return f, why
 }

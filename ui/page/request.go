@@ -120,6 +120,23 @@ func (r *Request) Int(name string, fallback int64) int64 {
 	return fallback
 }
 
+// Day reads a day from a field: its first moment in UTC, zero where the field is empty. why
+// says in words what is wrong with one that cannot be read.
+func (r *Request) Day(name string) (first time.Time, why string) {
+	text := strings.TrimSpace(r.Field(name))
+	if text == "" {
+		return first, ""
+	}
+	first, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return time.Time{}, r.T("page.field.noday", "Date", text)
+	}
+	return first, ""
+}
+
+// NoChoice says in words that a field holds none of its choices.
+func (r *Request) NoChoice(text string) string { return r.T("page.field.nochoice", "Text", text) }
+
 // form parses the body once. Files of a multipart form are left to File.
 func (r *Request) form() error {
 	q := r.Context.Request
