@@ -221,7 +221,8 @@ func Versions(ctx context.Context, db bun.IDB, id iri.IRI) ([]*Dispatch, error) 
 // NewestDispatch is the row of the newest version here, 0 without any.
 func NewestDispatch(ctx context.Context, db bun.IDB) (int64, error) {
 	var id int64
-	return id, rawRow(ctx, db, `SELECT COALESCE(MAX(id), 0) FROM dispatches`, nil, &id)
+	err := rawRow(ctx, db, `SELECT COALESCE(MAX(id), 0) FROM dispatches WHERE id >= ?`, []any{0}, &id)
+	return id, err
 }
 
 // Addressed is what decides the audience of a dispatch.

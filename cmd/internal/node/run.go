@@ -70,16 +70,28 @@ func (n *Node) maintain(ctx context.Context) {
 // pressed tells whether a burst is being accepted, applied or delivered.
 func (n *Node) pressed() bool { return n.Box.Busy() || n.behind.Load() || n.Courier.Pressed() }
 
+// quiet tells whether nothing presses for a tenth of indexEvery: between two rounds of a
+// burst is no rest.
+func (n *Node) quiet(ctx context.Context) bool {
+	for range 5 {
+		if n.pressed() {
+			return false
+		}
+		wait(ctx, nil, indexEvery/50)
+	}
+	return !n.pressed()
+}
+
 // index puts what was kept into the search index, and leaves the processor to bursts.
 func (n *Node) index(ctx context.Context) {
 	for since := (time.Time{}); ctx.Err() == nil; {
 		switch stood := time.Since(since); {
-		case !n.pressed() || stood >= 2*standMost && !since.IsZero():
-			since = time.Time{}
-		case since.IsZero():
+		case since.IsZero() && n.pressed():
 			since = time.Now()
 			continue
-		case stood < standMost:
+		case !since.IsZero() && (stood >= 2*standMost || n.quiet(ctx)):
+			since = time.Time{}
+		case !since.IsZero() && stood < standMost:
 			wait(ctx, nil, indexEvery/4)
 			continue
 		}
