@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -53,7 +54,7 @@ func TestRefusalsAreSaid(t *testing.T) {
 				n++
 				sample := strings.NewReplacer("%s", "Paris", "%v", "Paris", "%d", "7", "%q", `"Rome"`).Replace(format)
 				for _, l := range Languages[1:] {
-					if got := c.refusal(l.Tag, sample); got == sample || strings.Count(got, "Paris") < strings.Count(sample, "Paris") || strings.Count(got, "Rome") < strings.Count(sample, "Rome") || strings.Contains(got, "{") {
+					if got := c.refusal(l.Tag, sample); got == sample || !c.whole(sample) || strings.Count(got, "Paris") < strings.Count(sample, "Paris") || strings.Count(got, "Rome") < strings.Count(sample, "Rome") || strings.Contains(got, "{") {
 						t.Errorf("%s: %s says %q as %q", set.Position(node.Pos()), l.Name, sample, got)
 					}
 				}
@@ -176,8 +177,16 @@ func TestRefusalInOtherLanguages(t *testing.T) {
 			t.Errorf("%q in %s: %q", k.in, k.lang, got)
 		}
 	}
-	if _, err := readPhrases([]byte("\"no %s\":\n  fr: \"pas de {1}\"\n")); err == nil {
-		t.Error("a sentence without Arabic is taken")
+	for what, file := range map[string]string{
+		"a sentence without Arabic":            "\"no %s\": {fr: \"pas de {1}\"}\n",
+		"a place that no verb stands for":      "\"no %s\": {fr: \"pas de {2}\", ar: \"لا {1}\"}\n",
+		"a format that would fit any word":     "\"%s:%s\": {fr: \"{1}\", ar: \"{1}\"}\n",
+		"a sentence that is said in two files": "\"no\": {fr: non, ar: لا}\n",
+	} {
+		files := fstest.MapFS{"r/a.yaml": {Data: []byte("\"no\": {fr: non, ar: لا}\n")}, "r/b.yaml": {Data: []byte(file)}}
+		if _, err := readPhrases(files); err == nil {
+			t.Errorf("%s is taken", what)
+		}
 	}
 }
 
@@ -192,7 +201,7 @@ func TestReasonsAreSaid(t *testing.T) {
 		"answered 404: no such office here":                                                     "le serveur a répondu 404 : « no such office here »",
 		"given up after 16 days: answered 503: Service Unavailable":                             "abandonné après 16 jours : le serveur a répondu 503 : « Service Unavailable »",
 		"given up after 16 days: timeout: no answer in 10s":                                     "abandonné après 16 jours : pas de réponse à temps : « no answer in 10s »",
-		"key-not-endorsed: signed with a new key that the pinned instance key does not endorse": "key-not-endorsed: signé par une nouvelle clé que la clé d’instance épinglée ne cautionne pas",
+		"key-not-endorsed: signed with a new key that the pinned instance key does not endorse": "key-not-endorsed: signé par une nouvelle clé que la clé d’instance comparée ne cautionne pas",
 		"https://b.example/x refused 2026/7: above-ceiling: it was withdrawn":                   "https://b.example/x a refusé 2026/7 : « above-ceiling: it was withdrawn »",
 		"Create did not reach https://b.example/o: given up after 16 days: answered 503: Busy":  "Create n’est pas arrivé à https://b.example/o : abandonné après 16 jours : le serveur a répondu 503 : « Busy »",
 		"2026/7 was not taken for action by https://b.example/o within 4 hours (FLASH)":         "2026/7 n’a pas été prise en charge par https://b.example/o en 4 heures (FLASH)",
@@ -200,7 +209,7 @@ func TestReasonsAreSaid(t *testing.T) {
 		"they refused": "refus de leur part",
 		"Desk passes on 2026/7: the draft was released":                              "Desk transmet 2026/7 : « the draft was released »",
 		"replaced by version 2":                                                      "remplacé par la version 2",
-		"the dispatch was withdrawn":                                                 "la dépêche a été retirée",
+		"the dispatch was withdrawn":                                                 "la dépêche a été rappelée",
 		"12 of 13 clearances of revision 4 by people who did not write it are there": "12 visas sur 13 de la révision 4, donnés par des personnes qui ne l’ont pas rédigée",
 	} {
 		if got := c.refusal("fr", reason); got != want {

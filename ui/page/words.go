@@ -66,7 +66,7 @@ type catalogue struct {
 	localizers map[string]*i18n.Localizer
 	printers   map[string]*message.Printer
 	keys       map[string]map[string]*i18n.Message // by language, then key
-	phrases    []phrase
+	phrases    *phrases
 }
 
 // catalogues are those that were opened, by where their words stand: they never change,
