@@ -211,13 +211,6 @@ func Deliveries(ctx context.Context, db bun.IDB, state string, after int64, limi
 	return rows, err
 }
 
-// DeliveriesOf lists the rows about one object.
-func DeliveriesOf(ctx context.Context, db bun.IDB, object iri.IRI, limit int) ([]*Delivery, error) {
-	var rows []*Delivery
-	err := db.NewSelect().Model(&rows).Where("object_id = ?", object).OrderBy("id", bun.OrderAsc).Limit(int64(limit)).Scan(ctx)
-	return rows, err
-}
-
 // RetryDelivery gives a failed or waiting row a try now.
 func RetryDelivery(ctx context.Context, tx bun.Tx, id int64, now Time) (bool, error) {
 	d := new(Delivery)

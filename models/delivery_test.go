@@ -46,12 +46,17 @@ func finish(t *testing.T, s *models.Store, rows ...*models.Delivery) {
 
 func deliveryOf(t *testing.T, s *models.Store, id string) *models.Delivery {
 	t.Helper()
-	rows, err := models.DeliveriesOf(t.Context(), s.R, iri.IRI("https://ministry.example/d/"+id), 10)
-	must(t, err)
+	rows := deliveriesOf(t, s, iri.IRI("https://ministry.example/d/"+id))
 	if len(rows) != 1 {
 		t.Fatalf("%d deliveries of %s", len(rows), id)
 	}
 	return rows[0]
+}
+
+func deliveriesOf(t *testing.T, s *models.Store, object iri.IRI) (rows []*models.Delivery) {
+	t.Helper()
+	must(t, s.R.NewSelect().Model(&rows).Where("object_id = ?", object).OrderBy("id", bun.OrderAsc).Scan(t.Context()))
+	return rows
 }
 
 func deliveryID(t *testing.T, s *models.Store, activity iri.IRI) (id int64) {
@@ -262,8 +267,7 @@ func TestBulletinDeliveries(t *testing.T) {
 		if len(got) != 2 || got[0].Activity != own.Activity || got[0].State != models.DeliveryCancelled || got[1].Activity != gone.Activity || got[1].State != models.DeliveryPending {
 			t.Errorf("the community's posts: %+v", got)
 		}
-		all, err := models.DeliveriesOf(t.Context(), s.R, cable, 10)
-		must(t, err)
+		all := deliveriesOf(t, s, cable)
 		if len(all) != 4 || all[1].State != models.DeliveryPending || all[2].State != models.DeliveryPending {
 			t.Errorf("others were cancelled too: %+v", all)
 		}

@@ -3,6 +3,6 @@
 // we understand, our own terms, and an encoder with a fixed member order.
 //
 // It is the only package that imports go-fed/activity. That library reads
-// foreign documents (Check); it never writes bytes that carry or will carry a
+// documents in tests (Check); it never writes bytes that carry or will carry a
 // proof, since no proof survives its round trip (PROTOCOL §3.4).
 package vocab
