@@ -329,6 +329,13 @@ func (c *Cluster) TrySend(h iri.Host, person, office iri.IRI, content dispatches
 	return n.Dispatches.Release(ctx, person, draft.ID, draft.Revision)
 }
 
+// Deliveries are the rows of a host about one object, in the order in which they were queued.
+func (c *Cluster) Deliveries(h iri.Host, object iri.IRI) (rows []*models.Delivery) {
+	c.T.Helper()
+	Must(c.T, c.Nodes[h].Store.R.NewSelect().Model(&rows).Where("object_id = ?", object).OrderExpr("id").Scan(context.Background()))
+	return rows
+}
+
 // Must stops the test on an error.
 func Must(t testing.TB, err error) {
 	t.Helper()

@@ -67,10 +67,8 @@ func testAClosedAccountLeaves(t *testing.T) {
 		cluster.Must(t, err)
 		s.Settle()
 		evidence := func() int {
-			rows, err := models.DeliveriesOf(ctx, s.Nodes[embassy].Store.R, d.IRI, 100)
-			cluster.Must(t, err)
 			n := 0
-			for _, r := range rows {
+			for _, r := range s.Deliveries(embassy, d.IRI) {
 				if r.State == models.DeliveryDone {
 					n++
 				}

@@ -38,8 +38,7 @@ func stations(t *testing.T, c *cluster.Cluster, h iri.Host, d iri.IRI) map[iri.I
 // explain logs what became of an object everywhere, for a failing test.
 func explain(t *testing.T, c *cluster.Cluster, id iri.IRI) {
 	for h, n := range c.Nodes {
-		rows, _ := models.DeliveriesOf(context.Background(), n.Store.R, id, 50)
-		for _, d := range rows {
+		for _, d := range c.Deliveries(h, id) {
 			t.Logf("%s delivery %s %s to %s: %s %d %s", h, d.Type, d.Activity, d.Inbox, d.State, d.Status, d.Reason)
 		}
 		for _, state := range []string{models.ArrivalPending, models.ArrivalSetAside, models.ArrivalApplied} {

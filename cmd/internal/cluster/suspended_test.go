@@ -83,8 +83,7 @@ func testWhatASuspensionHeldBackGoesOutAfterwards(t *testing.T) {
 	if got := told(t, c, ministry, desk); got["delivery resumed"] != 1 || got["delivery not resumed"] != 2 {
 		t.Errorf("at the end of the suspension the office was told %v", got)
 	}
-	rows, err := models.DeliveriesOf(ctx, m.Store.R, ended.IRI, 10)
-	cluster.Must(t, err)
+	rows := c.Deliveries(ministry, ended.IRI)
 	if len(rows) != 1 || rows[0].State != models.DeliveryCancelled || !strings.Contains(rows[0].Reason, "validity ended") {
 		t.Errorf("the expired one: %+v", rows)
 	}
