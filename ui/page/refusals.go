@@ -137,20 +137,28 @@ func (all *phrases) add(format string, say map[string]string) error {
 	return nil
 }
 
-// find returns the phrase that text is, with the values of its verbs after the whole.
-func (all *phrases) find(text string) (*phrase, []string) {
+// closed returns the phrase that text is and that begins with a word, with the values of
+// its verbs after the whole.
+func (all *phrases) closed(text string) (*phrase, []string) {
 	if p := all.exact[text]; p != nil {
 		return p, []string{text}
 	}
-	first, _, more := strings.Cut(text, " ")
-	if !more {
+	first, _, _ := strings.Cut(text, " ")
+	return among(all.begun[first], text)
+}
+
+// opened is closed for the phrases that begin with a verb.
+func (all *phrases) opened(text string) (*phrase, []string) {
+	if !strings.Contains(text, " ") {
 		return nil, nil
 	}
-	for _, list := range [][]*phrase{all.begun[first], all.open} {
-		for _, p := range list {
-			if found := p.values(text); found != nil {
-				return p, found
-			}
+	return among(all.open, text)
+}
+
+func among(list []*phrase, text string) (*phrase, []string) {
+	for _, p := range list {
+		if found := p.values(text); found != nil {
+			return p, found
 		}
 	}
 	return nil, nil
@@ -180,23 +188,29 @@ type ink struct{ own, foreign func(string) string }
 // somebody's own words and stay as they are; {1?} are either. ok is false for a sentence
 // that is not known.
 func (c *catalogue) said(lang, detail string, w ink) (text string, ok bool) {
-	return c.link(lang, detail, w, linksMost)
+	links := linksMost
+	return c.link(lang, detail, w, &links)
 }
 
-// linksMost bounds the chain that is said: nobody else's words cost more than a page.
-const linksMost = 8
+// linksMost bounds how many links of one chain are looked for: somebody else's words may
+// be made to look like a longer one.
+const linksMost = 32
 
-func (c *catalogue) link(lang, detail string, w ink, more int) (text string, ok bool) {
-	if more == 0 {
+// link says one link of a chain and those that follow from it.
+func (c *catalogue) link(lang, detail string, w ink, links *int) (text string, ok bool) {
+	if *links--; *links < 0 {
 		return "", false
 	}
-	p, found := c.phrases.find(detail)
+	p, found := c.phrases.closed(detail)
 	if p == nil {
 		if m := headed.FindStringSubmatch(detail); m != nil {
-			if rest, known := c.link(lang, m[2], w, more-1); known {
+			if rest, known := c.link(lang, m[2], w, links); known {
 				return w.foreign(m[1]) + w.own(": ") + rest, true
 			}
 		}
+		p, found = c.phrases.opened(detail)
+	}
+	if p == nil {
 		return "", false
 	}
 	sentence := p.say[lang]
@@ -216,7 +230,7 @@ func (c *catalogue) link(lang, detail string, w ink, more int) (text string, ok 
 		}
 		inner, known := "", false
 		if !strings.HasSuffix(strings.TrimRight(before, " \u00a0\u202f"), "«") {
-			inner, known = c.link(lang, value, w, more-1)
+			inner, known = c.link(lang, value, w, links)
 		}
 		switch quote := guillemets[lang]; {
 		case known:

@@ -82,6 +82,9 @@ func TestSentencesAreSaid(t *testing.T) {
 				for _, sample := range sentencesIn(node, name) {
 					n++
 					for _, l := range Languages[1:] {
+						if got, code := c.refusal(l.Tag, sample), c.refusal(l.Tag, "bad-proof: "+sample); got != sample && code != beside(l.Tag, "bad-proof")+": "+got {
+							t.Errorf("%s: after a code %s says %q as %q", set.Position(node.Pos()), l.Name, sample, code)
+						}
 						if got := c.refusal(l.Tag, sample); got == sample || !c.whole(sample) || strings.Count(got, "Paris") < strings.Count(sample, "Paris") || strings.Count(got, "Rome") < strings.Count(sample, "Rome") {
 							if at != "." {
 								spared[at] = true
@@ -115,10 +118,15 @@ func (c *catalogue) whole(text string) bool {
 	if _, err := strconv.Atoi(text); err == nil || text == "Paris" || text == `"Rome"` {
 		return true
 	}
-	p, found := c.phrases.find(text)
+	p, found := c.phrases.closed(text)
 	if p == nil {
-		m := headed.FindStringSubmatch(text)
-		return m != nil && c.whole(m[1]) && c.whole(m[2])
+		if m := headed.FindStringSubmatch(text); m != nil && c.whole(m[1]) && c.whole(m[2]) {
+			return true
+		}
+		p, found = c.phrases.opened(text)
+	}
+	if p == nil {
+		return false
 	}
 	for _, value := range found[1:] {
 		if !c.whole(value) {
