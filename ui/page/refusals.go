@@ -17,7 +17,7 @@ import (
 )
 
 // refusals holds what services say in English, with its verbs of fmt, in the other
-// languages; one file for each origin.
+// languages; one file for each origin. {1} there is what the first verb stands for.
 //
 //go:embed refusals
 var refusals embed.FS
@@ -42,7 +42,7 @@ var (
 	verb  = regexp.MustCompile(`%[sqdv]`)
 	place = regexp.MustCompile(`\{\d\??\}`)
 	// headed is a code, an address or a key before the sentence about it.
-	headed = regexp.MustCompile(`(?s)\A(\S+): (.+)\z`)
+	headed = regexp.MustCompile(`(?s)\A([^\s"]\S*): (.+)\z`)
 	// cut is what was too long to be quoted whole.
 	cut = regexp.MustCompile(`(?s)\A(".*")… \(\d+ bytes\)\z`)
 )

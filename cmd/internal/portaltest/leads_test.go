@@ -241,5 +241,5 @@ func TestNoticesInWords(t *testing.T) {
 	if got := at.Find("main bdi").FilterFunction(func(_ int, s *goquery.Selection) bool { return s.Text() == "<i>Too busy</i>" }).Length(); got != 1 {
 		t.Errorf("what the other server said stands apart %d times", got)
 	}
-	p.m.Get("/notices?lang=ar").OK().Sound().Says("لم يصل Create إلى https://b.localhost/o: تُخلّي عنه بعد 16 يومًا: أجاب الخادم 503: «<i>Too busy</i>»", "it was withdrawn")
+	p.m.Get("/notices?lang=ar").OK().Sound().Says("لم يصل Create إلى https://b.localhost/o: تُرك بعد 16 يومًا: أجاب الخادم 503: «<i>Too busy</i>»", "it was withdrawn")
 }
