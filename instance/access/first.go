@@ -2,11 +2,13 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/uptrace/bun"
 
+	"valise/federation/policy"
 	"valise/instance/accounts"
 	"valise/instance/audit"
 	"valise/models"
@@ -34,18 +36,32 @@ func (a *Access) SetupLink(ctx context.Context) (url string, err error) {
 	return url, nil
 }
 
-// Setup tells whether a token opens the first run; else the refusal link-over.
+// Setup tells whether a token opens the first run. Refusals: set-up-already,
+// setup-link-over.
 func (a *Access) Setup(ctx context.Context, token string) error {
 	any, err := models.AnyCredential(ctx, a.Store.R)
 	if err != nil {
 		return err
 	}
 	if any {
-		return errLink
+		return errSetUp
 	}
-	_, err = a.good(ctx, passSetup, token)
+	if _, err = a.good(ctx, passSetup, token); errors.Is(err, errLink) {
+		return errNoSetup
+	}
 	return err
 }
+
+// Unset tells whether the first run is still to come: nobody can sign in.
+func (a *Access) Unset(ctx context.Context) (bool, error) {
+	any, err := models.AnyCredential(ctx, a.Store.R)
+	return !any, err
+}
+
+var (
+	errSetUp   = &Refusal{Code: "set-up-already", Status: 404, Detail: "this instance was set up already: sign in, or ask its operator for a link of your own"}
+	errNoSetup = &Refusal{Code: "setup-link-over", Status: 404, Detail: "this link was replaced by a newer one or is older than 24 hours: start valise serve again, which prints another"}
+)
 
 // First is what the first run asks for. The office and the person may exist already: then
 // their names are left as they are.
@@ -56,13 +72,13 @@ type First struct {
 }
 
 // FirstRun makes the first office and the first person, gives her every right for it and
-// the role of operator, and uses the token up. Refusals: link-over, weak-password,
+// the role of operator, and uses the token up. Refusals: those of Setup, weak-password,
 // invalid.
 func (a *Access) FirstRun(ctx context.Context, token string, in First) (*Proof, error) {
 	if err := a.Setup(ctx, token); err != nil {
 		return nil, err
 	}
-	if err := checkPassword(in.Password, in.Username, in.Name, string(a.Own)); err != nil {
+	if err := policy.About("password", checkPassword(in.Password, in.Username, in.Name, string(a.Own))); err != nil {
 		return nil, err
 	}
 	hash, err := a.hash(ctx, in.Password)
@@ -73,7 +89,7 @@ func (a *Access) FirstRun(ctx context.Context, token string, in First) (*Proof, 
 	err = a.in(ctx, "first run", "instance set up", string(a.Own), map[string]any{"person": in.Username, "office": in.Office}, func(ctx context.Context, tx bun.Tx) error {
 		p, err := models.PassByHash(ctx, tx, passSetup, digest(token), a.now())
 		if models.NotFound(err) {
-			return errLink
+			return errNoSetup
 		}
 		if err != nil {
 			return err
@@ -84,12 +100,12 @@ func (a *Access) FirstRun(ctx context.Context, token string, in First) (*Proof, 
 		if any, err := models.AnyCredential(ctx, tx); err != nil {
 			return err
 		} else if any {
-			return errLink
+			return errSetUp
 		}
 		office, err := a.firstActor(ctx, tx, models.TypeOrganization, in.Office, func() (iri.IRI, error) {
 			o, err := a.Accounts.OpenOffice(ctx, tx, "first run", in.Office, in.Code, in.Title, in.Post)
 			if err != nil {
-				return "", err
+				return "", policy.Rename(err, map[string]string{"username": "office"})
 			}
 			return o.IRI, nil
 		})

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -28,17 +29,28 @@ func TestFirstRun(t *testing.T) {
 			t.Fatalf("link: %s", url)
 		}
 		_, err := h.FirstRun(t.Context(), last(old), first)
-		h.refused(err, "link-over")
-		for change, code := range map[*func(*access.First)]string{
-			p(func(f *access.First) { f.Password = "dora.diaz.2026" }): "weak-password",
-			p(func(f *access.First) { f.Code = "" }):                   "invalid",
-			p(func(f *access.First) { f.Username = "Dora Diaz" }):      "invalid",
-			p(func(f *access.First) { f.Office = "dora" }):             "invalid",
+		h.refused(err, "setup-link-over")
+		if !must(h.Unset(t.Context())) {
+			t.Error("somebody can sign in before the first run")
+		}
+		for field, bad := range map[string]struct {
+			change func(*access.First)
+			code   string
+		}{
+			"password": {func(f *access.First) { f.Password = "dora.diaz.2026" }, "weak-password"},
+			"code":     {func(f *access.First) { f.Code = "" }, "invalid"},
+			"title":    {func(f *access.First) { f.Title = " " }, "invalid"},
+			"office":   {func(f *access.First) { f.Office = "Europe Desk" }, "invalid"},
+			"name":     {func(f *access.First) { f.Name = "" }, "invalid"},
+			"username": {func(f *access.First) { f.Username = "europe" }, "invalid"},
 		} {
-			bad := first
-			(*change)(&bad)
-			_, err := h.FirstRun(t.Context(), last(url), bad)
-			h.refused(err, code)
+			in := first
+			bad.change(&in)
+			_, err := h.FirstRun(t.Context(), last(url), in)
+			h.refused(err, bad.code)
+			if r := new(access.Refusal); !errors.As(err, &r) || r.Field != field {
+				t.Errorf("%v is about the field %q, not %q", err, r.Field, field)
+			}
 		}
 		if _, err := models.LocalActorByName(t.Context(), s.R, "europe"); !models.NotFound(err) {
 			t.Errorf("a refused first run left an office: %v", err)
@@ -57,7 +69,10 @@ func TestFirstRun(t *testing.T) {
 			}
 		}
 		_, err = h.FirstRun(t.Context(), last(url), first)
-		h.refused(err, "link-over")
+		h.refused(err, "set-up-already")
+		if must(h.Unset(t.Context())) {
+			t.Error("nobody can sign in after the first run")
+		}
 		if again := must(h.SetupLink(t.Context())); again != "" {
 			t.Errorf("the first run is offered again: %s", again)
 		}
@@ -66,8 +81,6 @@ func TestFirstRun(t *testing.T) {
 		}
 	})
 }
-
-func p[T any](v T) *T { return &v }
 
 // Offices and persons that were made on the command line are taken as they are.
 func TestFirstRunTakesWhatIsThere(t *testing.T) {
@@ -83,7 +96,7 @@ func TestFirstRunTakesWhatIsThere(t *testing.T) {
 	url = must(expired.SetupLink(t.Context()))
 	expired.now = expired.now.Add(access.LinkWithin)
 	_, err := expired.FirstRun(t.Context(), last(url), first)
-	expired.refused(err, "link-over")
+	expired.refused(err, "setup-link-over")
 }
 
 func TestInvitedPersons(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"valise/federation/policy"
 	"valise/instance/accounts"
 	"valise/models"
 	"valise/models/iri"
@@ -39,7 +40,7 @@ func (a *Access) SetPreferences(ctx context.Context, person iri.IRI, language, z
 		return accounts.Invalid("the theme is one of %s, not %q", strings.Join(Themes, ", "), theme)
 	}
 	if err := checkZone(zone); err != nil {
-		return err
+		return policy.About("zone", err)
 	}
 	err := models.SetPreferences(ctx, a.Store.W, &models.Preferences{Person: person, Language: language, Zone: zone, Theme: theme, Notify: notify})
 	if err != nil {
@@ -70,7 +71,7 @@ func (a *Access) SetEmail(ctx context.Context, s *models.Session, address string
 	if address != "" {
 		parsed, err := mail.ParseAddress(address)
 		if err != nil || parsed.Address != address || len(address) > emailMost || strings.ContainsAny(address, "\r\n\x00") {
-			return accounts.Invalid("%q is no e-mail address: write one such as alice@ministry.example", address)
+			return policy.About("email", accounts.Invalid("%q is no e-mail address: write one such as alice@ministry.example", address))
 		}
 		if _, err := a.try(ctx, "address", string(s.Person), s.Person, from); err != nil {
 			return err

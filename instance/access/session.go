@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"valise/federation/policy"
 	"valise/instance/accounts"
 	"valise/instance/audit"
 	"valise/models"
@@ -180,7 +181,7 @@ func (a *Access) accepted(ctx context.Context, person iri.IRI, password string) 
 	if err != nil {
 		return "", err
 	}
-	if err := checkPassword(password, actor.Username, actor.Name, string(a.Own)); err != nil {
+	if err := policy.About("password", checkPassword(password, actor.Username, actor.Name, string(a.Own))); err != nil {
 		return "", err
 	}
 	return a.hash(ctx, password)

@@ -56,13 +56,13 @@ func (s *Accounts) Add(ctx context.Context, tx bun.Tx, kind, username, name stri
 	username = strings.ToLower(strings.TrimSpace(username))
 	name = strings.TrimSpace(name)
 	if !names.MatchString(username) {
-		return nil, Invalid("user name %q: use 1 to 64 of a-z, 0-9, - and _, beginning and ending with a letter or digit", username)
+		return nil, policy.About("username", Invalid("user name %q: use 1 to 64 of a-z, 0-9, - and _, beginning and ending with a letter or digit", username))
 	}
 	if name == "" || len(name) > 500 {
-		return nil, Invalid("%s needs a display name of 1 to 500 bytes", username)
+		return nil, policy.About("name", Invalid("%s needs a display name of 1 to 500 bytes", username))
 	}
 	if other, err := models.LocalActorByName(ctx, tx, username); err == nil {
-		return nil, Invalid("the name %q is taken by %s", username, other.Name)
+		return nil, policy.About("username", Invalid("the name %q is taken by %s", username, other.Name))
 	} else if !models.NotFound(err) {
 		return nil, err
 	}
@@ -89,15 +89,15 @@ func (s *Accounts) AddOffice(ctx context.Context, by, username, code, title, pos
 func (s *Accounts) OpenOffice(ctx context.Context, tx bun.Tx, by, username, code, title, post string) (*models.Office, error) {
 	code = strings.ToUpper(strings.TrimSpace(code))
 	if !codes.MatchString(code) {
-		return nil, Invalid("code %q: use 2 to 32 of A-Z, 0-9, blank and -, beginning with a letter", code)
+		return nil, policy.About("code", Invalid("code %q: use 2 to 32 of A-Z, 0-9, blank and -, beginning with a letter", code))
 	}
 	a, err := s.Add(ctx, tx, models.TypeOrganization, username, title)
 	if err != nil {
-		return nil, err
+		return nil, policy.Rename(err, map[string]string{"name": "title"})
 	}
 	o := &models.Office{IRI: a.IRI, Code: code, Title: a.Name, Post: strings.TrimSpace(post), CreatedAt: models.At(s.Now())}
 	if err := models.InsertOffice(ctx, tx, o); models.IsConflict(err) {
-		return nil, Invalid("the code %q is used by another office", code)
+		return nil, policy.About("code", Invalid("the code %q is used by another office", code))
 	} else if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (c *Content) check() error {
 		return err
 	}
 	if c.Subject == "" {
-		return accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject)
+		return policy.About("subject", accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject))
 	}
 	if len(c.Paragraphs) == 0 {
 		return accounts.Invalid("a dispatch has 1 to %d paragraphs, not 0", maxParagraphs)
@@ -142,9 +142,9 @@ func (c *Content) checkForm() error {
 	c.Subject = strings.TrimSpace(c.Subject)
 	switch {
 	case !slices.Contains(Kinds, c.Kind):
-		return accounts.Invalid("kind %q: use one of %s", c.Kind, strings.Join(Kinds, ", "))
+		return policy.About("kind", accounts.Invalid("kind %q: use one of %s", c.Kind, strings.Join(Kinds, ", ")))
 	case len(c.Subject) > maxSubject:
-		return accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject)
+		return policy.About("subject", accounts.Invalid("a subject of 1 to %d bytes is needed", maxSubject))
 	case len(c.Paragraphs) > maxParagraphs:
 		return accounts.Invalid("a dispatch has 1 to %d paragraphs, not %d", maxParagraphs, len(c.Paragraphs))
 	case len(c.Collectives) > maxCollectives:
@@ -169,9 +169,9 @@ func (c *Content) checkForm() error {
 	if size > maxText {
 		return accounts.Invalid("the text has %d bytes; at most %d fit into one dispatch. Put the rest into an attachment", size, maxText)
 	}
-	for name, s := range map[string]string{"the subject": c.Subject, "the summary": c.Summary, "the change note": c.ChangeNote} {
-		if why := Unfit(s); why != "" {
-			return accounts.Invalid("%s %s", name, why)
+	for _, f := range []struct{ field, name, text string }{{"subject", "the subject", c.Subject}, {"summary", "the summary", c.Summary}, {"changeNote", "the change note", c.ChangeNote}} {
+		if why := Unfit(f.text); why != "" {
+			return policy.About(f.field, accounts.Invalid("%s %s", f.name, why))
 		}
 	}
 	seen := map[iri.IRI]bool{}

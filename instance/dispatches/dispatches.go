@@ -69,7 +69,7 @@ func (s *Dispatches) precedence(name string) (config.PrecedenceLevel, error) {
 			return l, nil
 		}
 	}
-	return config.PrecedenceLevel{}, invalid("%q is no precedence of the profile %s", name, s.Profile.Name)
+	return config.PrecedenceLevel{}, policy.About("precedence", invalid("%q is no precedence of the profile %s", name, s.Profile.Name))
 }
 
 // readPrecedence places a precedence of the wire: a known scheme by name, any other by

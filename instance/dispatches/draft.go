@@ -94,7 +94,7 @@ func (s *Dispatches) checkContent(ctx context.Context, office iri.IRI, c *Conten
 	}
 	level, err := s.Guard.Draft(c.Marking)
 	if err != nil {
-		return err
+		return policy.About("marking", err)
 	}
 	c.Marking = level.Name
 	if _, err := s.precedence(c.Precedence); err != nil {
@@ -107,7 +107,7 @@ func (s *Dispatches) checkContent(ctx context.Context, office iri.IRI, c *Conten
 		return err
 	}
 	if corrects != "" && strings.TrimSpace(c.ChangeNote) == "" {
-		return invalid("a correction says in its change note what has changed")
+		return policy.About("changeNote", invalid("a correction says in its change note what has changed"))
 	}
 	return s.checkCorrects(ctx, office, corrects)
 }

@@ -233,7 +233,7 @@ func (s *Dispatches) checkUnfinished(c *Content) error {
 	}
 	level, err := s.Guard.Draft(c.Marking)
 	if err != nil {
-		return err
+		return policy.About("marking", err)
 	}
 	c.Marking = level.Name
 	if _, err := s.precedence(c.Precedence); err != nil {

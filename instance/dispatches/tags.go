@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"valise/federation/policy"
 	"valise/instance/accounts"
 )
 
@@ -26,14 +27,14 @@ func ReadTags(text string) ([]string, error) {
 	}) {
 		t = strings.ToUpper(strings.TrimLeft(t, "#"))
 		if !tagShape.MatchString(t) {
-			return nil, accounts.Invalid("the tag %q is no word of at most %d letters and digits", t, maxTag)
+			return nil, policy.About("tags", accounts.Invalid("the tag %q is no word of at most %d letters and digits", t, maxTag))
 		}
 		if !slices.Contains(out, t) {
 			out = append(out, t)
 		}
 	}
 	if len(out) > maxTags {
-		return nil, accounts.Invalid("at most %d tags, not %d", maxTags, len(out))
+		return nil, policy.About("tags", accounts.Invalid("at most %d tags, not %d", maxTags, len(out)))
 	}
 	return out, nil
 }

@@ -23,6 +23,7 @@ type Refusal struct {
 	Code   string
 	Status int
 	Detail string
+	Field  string // of the request, where one alone is wrong
 }
 
 // Of returns the refusal in err's chain. ok is false for a fault of ours, whose text
@@ -34,17 +35,17 @@ func Of(err error) (r Refusal, ok bool) {
 	switch {
 	case errors.As(err, &p):
 		// What wraps a refusal says which part of the request it is about.
-		return Refusal{p.Code, p.Status, strings.Replace(err.Error(), p.Error(), p.Detail, 1)}.defaults(), true
+		return Refusal{p.Code, p.Status, strings.Replace(err.Error(), p.Error(), p.Detail, 1), p.Field}.defaults(), true
 	case errors.As(err, &c):
-		return Refusal{string(c.Kind), 502, err.Error()}, true
+		return Refusal{Code: string(c.Kind), Status: 502, Detail: err.Error()}, true
 	case errors.As(err, &i):
-		return Refusal{"invalid", 422, err.Error()}, true
+		return Refusal{Code: "invalid", Status: 422, Detail: err.Error()}, true
 	case errors.Is(err, files.ErrTooLarge), errors.Is(err, files.ErrDigest):
-		return Refusal{"invalid", 422, err.Error()}, true
+		return Refusal{Code: "invalid", Status: 422, Detail: err.Error()}, true
 	case models.IsBusy(err):
-		return Refusal{"try-again", 503, models.ErrBusy.Error()}, true
+		return Refusal{Code: "try-again", Status: 503, Detail: models.ErrBusy.Error()}, true
 	case errors.Is(err, fs.ErrNotExist):
-		return Refusal{"not-found", 404, err.Error()}, true
+		return Refusal{Code: "not-found", Status: 404, Detail: err.Error()}, true
 	}
 	return Refusal{}, false
 }

@@ -43,9 +43,9 @@ func (a *area) mount(r *page.Routes) {
 	r.Signed("GET", "/sign-in/again", func(r *page.Request) error { return a.again(r, "") })
 	r.Signed("POST", "/sign-in/again", a.takeAgain)
 	r.Open("POST", "/sign-out", a.signOut)
-	r.Open("GET", access.PathSetup+":token", func(r *page.Request) error { return a.setup(r, "") })
+	r.Open("GET", access.PathSetup+":token", func(r *page.Request) error { return a.setup(r, "", "") })
 	r.Open("POST", access.PathSetup+":token", a.takeSetup)
-	r.Open("GET", access.PathWelcome+":token", func(r *page.Request) error { return a.welcome(r, "") })
+	r.Open("GET", access.PathWelcome+":token", func(r *page.Request) error { return a.welcome(r, "", "") })
 	r.Open("POST", access.PathWelcome+":token", a.takeWelcome)
 	r.Open("GET", access.PathAddress+":token", a.address)
 	r.Open("POST", access.PathAddress+":token", a.takeAddress)
@@ -57,6 +57,8 @@ func (a *area) mount(r *page.Routes) {
 type door struct {
 	Fingerprint string
 	Why         string
+	At          string // the field that is wrong, "" for none alone
+	Unset       bool   // nobody can sign in yet
 	Next        string
 	Name        string
 	TOTP        bool
@@ -82,7 +84,11 @@ func (a *area) signIn(r *page.Request, why string) error {
 	if r.Viewer.SignedIn() && r.Viewer.Guest == "" && why == "" {
 		return r.See(r.Back("/"))
 	}
-	return a.door(r, "signin", r.T("account.signin.title"), door{Why: why, Next: r.Back("/"), Name: r.Field("name")})
+	unset, err := a.Access.Unset(r.Ctx())
+	if err != nil {
+		return err
+	}
+	return a.door(r, "signin", r.T("account.signin.title"), door{Why: why, Unset: unset, Next: r.Back("/"), Name: r.Field("name")})
 }
 
 // refusal is what a form shows, with the words for a pause.
@@ -213,11 +219,11 @@ func (a *area) signOut(r *page.Request) error {
 	return r.See("/sign-in")
 }
 
-func (a *area) setup(r *page.Request, why string) error {
+func (a *area) setup(r *page.Request, at, why string) error {
 	if err := a.Access.Setup(r.Ctx(), r.Param("token")); err != nil {
 		return err
 	}
-	return a.door(r, "setup", r.T("account.setup.title"), door{Why: why, First: readFirst(r)})
+	return a.door(r, "setup", r.T("account.setup.title"), door{Why: why, At: at, First: readFirst(r)})
 }
 
 func readFirst(r *page.Request) first {
@@ -227,11 +233,11 @@ func readFirst(r *page.Request) first {
 func (a *area) takeSetup(r *page.Request) error {
 	in := readFirst(r)
 	if r.Field("password") != r.Field("repeat") {
-		return a.setup(r, r.T("account.setup.differ"))
+		return a.setup(r, "repeat", r.T("account.setup.differ"))
 	}
 	proof, err := a.Access.FirstRun(r.Ctx(), r.Param("token"), access.First{Username: in.Username, Name: in.Name, Password: r.Field("password"), Office: in.Office, Code: in.Code, Title: in.Title, Post: in.Post})
 	if why, mine := refusal(r, err); mine {
-		return a.setup(r, why)
+		return a.setup(r, r.Wrong(err), why)
 	}
 	if err != nil {
 		return err
@@ -240,21 +246,21 @@ func (a *area) takeSetup(r *page.Request) error {
 	return a.enter(r, proof, "/operator")
 }
 
-func (a *area) welcome(r *page.Request, why string) error {
+func (a *area) welcome(r *page.Request, at, why string) error {
 	invited, err := a.Access.Link(r.Ctx(), r.Param("token"))
 	if err != nil {
 		return err
 	}
-	return a.door(r, "welcome", r.T("account.welcome.title"), door{Why: why, Invited: invited})
+	return a.door(r, "welcome", r.T("account.welcome.title"), door{Why: why, At: at, Invited: invited})
 }
 
 func (a *area) takeWelcome(r *page.Request) error {
 	if r.Field("password") != r.Field("repeat") {
-		return a.welcome(r, r.T("account.setup.differ"))
+		return a.welcome(r, "repeat", r.T("account.setup.differ"))
 	}
 	step, err := a.Access.UseLink(r.Ctx(), r.Param("token"), r.Field("password"))
 	if why, mine := refusal(r, err); mine {
-		return a.welcome(r, why)
+		return a.welcome(r, r.Wrong(err), why)
 	}
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 func (a *area) mountProfile(r *page.Routes) {
-	r.Signed("GET", "/profile", func(r *page.Request) error { return a.profile(r, "", "") })
+	r.Signed("GET", "/profile", func(r *page.Request) error { return a.profile(r, "", "", "") })
 	r.Signed("POST", "/profile", a.setPreferences)
 	r.Signed("POST", "/profile/address", a.freshly(a.setAddress))
 	r.Signed("POST", "/profile/password", a.freshly(a.setPassword))
@@ -59,7 +59,8 @@ type profileView struct {
 	CodesAt     models.Time
 	Sessions    []*models.Session
 	Current     string
-	Why, Act    string
+	Why, Act    string   // of the act that was refused
+	At          string   // the field that is wrong, "" for none alone
 	Shown       []string // recovery codes, once
 	Feed        string   // the feed's address, once
 	Typed       struct{ Email, Zone string }
@@ -86,14 +87,14 @@ func (a *area) look(r *page.Request) (*profileView, error) {
 	return v, err
 }
 
-func (a *area) profile(r *page.Request, act, why string) error {
+func (a *area) profile(r *page.Request, act, at, why string) error {
 	v, err := a.look(r)
 	if err != nil {
 		return err
 	}
 	if why != "" {
 		r.Status(http.StatusUnprocessableEntity)
-		v.Act, v.Why = act, why
+		v.Act, v.At, v.Why = act, at, why
 		if act == "address" {
 			v.Typed.Email = r.Field("email")
 		}
@@ -111,7 +112,7 @@ func (a *area) show(r *page.Request, v *profileView) error {
 // done ends an act: a refusal shows the page again, success goes on.
 func (a *area) done(r *page.Request, act string, err error) error {
 	if why, mine := refusal(r, err); mine {
-		return a.profile(r, act, why)
+		return a.profile(r, act, r.Wrong(err), why)
 	}
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func (a *area) setAddress(r *page.Request) error {
 
 func (a *area) setPassword(r *page.Request) error {
 	if r.Field("password") != r.Field("repeat") {
-		return a.profile(r, "password", r.T("account.setup.differ"))
+		return a.profile(r, "password", "repeat", r.T("account.setup.differ"))
 	}
 	return a.done(r, "password", a.Access.ChangePassword(r.Ctx(), r.Viewer.Session, r.Field("password")))
 }
@@ -198,7 +199,7 @@ func (a *area) addPasskey(r *page.Request) error {
 	ctx := r.Ctx()
 	codes, err := a.Access.AddPasskey(ctx, r.Viewer.Session, r.Sessions().PopString(ctx, "ceremony"), r.Field("name"), []byte(r.Field("answer")))
 	if why, mine := refusal(r, err); mine {
-		return a.profile(r, "passkey", why)
+		return a.profile(r, "passkey", "", why)
 	}
 	if err != nil {
 		return err
@@ -213,7 +214,7 @@ func (a *area) dropPasskey(r *page.Request) error {
 func (a *area) newCodes(r *page.Request) error {
 	codes, err := a.Access.NewRecoveryCodes(r.Ctx(), r.Viewer.Session)
 	if why, mine := refusal(r, err); mine {
-		return a.profile(r, "codes", why)
+		return a.profile(r, "codes", "", why)
 	}
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package drafting
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"valise/instance/directory"
@@ -275,12 +274,7 @@ func (a *area) head(r *page.Request) error {
 	}
 	out, err := a.Drafting.SaveHead(r.Ctx(), r.Person(), r.Param("id"), r.Int("base", 0), h)
 	if err != nil {
-		for _, field := range []string{"subject", "summary", "tag"} {
-			if strings.Contains(err.Error(), field) {
-				f.At = field
-				break
-			}
-		}
+		f.At = r.Wrong(err)
 		return a.refused(r, err, f)
 	}
 	if len(out.Conflicts) > 0 {

@@ -68,7 +68,7 @@ func (a *area) unblock(r *page.Request) error {
 	err = a.Access.Unblock(r.Ctx(), a.by(r), id)
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
-		return a.people(r, why, "")
+		return a.people(r, "", why, "")
 	}
 	if err != nil {
 		return err

@@ -12,13 +12,13 @@ import (
 )
 
 func (a *area) mountPeople(r *page.Routes) {
-	r.Operator("GET", "/operator/offices", func(r *page.Request) error { return a.offices(r, "") })
+	r.Operator("GET", "/operator/offices", func(r *page.Request) error { return a.offices(r, "", "") })
 	r.Operator("POST", "/operator/offices", a.addOffice)
 	r.Operator("GET", "/operator/offices/:office", func(r *page.Request) error { return a.office(r, "", "") })
 	r.Operator("POST", "/operator/offices/:office/rules", a.setRules)
 	r.Operator("POST", "/operator/offices/:office/grant", a.grant)
 	r.Operator("POST", "/operator/offices/:office/revoke", a.revoke)
-	r.Operator("GET", "/operator/people", func(r *page.Request) error { return a.people(r, "", "") })
+	r.Operator("GET", "/operator/people", func(r *page.Request) error { return a.people(r, "", "", "") })
 	r.Operator("POST", "/operator/people", a.addPerson)
 	r.Operator("POST", "/operator/people/:person/link", a.link)
 	r.Operator("GET", "/operator/people/:person/block", func(r *page.Request) error { return a.askBlock(r, "") })
@@ -26,16 +26,17 @@ func (a *area) mountPeople(r *page.Routes) {
 	r.Operator("POST", "/operator/people/:person/unblock", a.unblock)
 }
 
-func (a *area) offices(r *page.Request, why string) error {
+func (a *area) offices(r *page.Request, at, why string) error {
 	list, err := a.Directory.Offices(r.Ctx(), r.Field("after"), rows)
 	if err != nil {
 		return err
 	}
 	v := struct {
-		Offices                          []directory.OfficeEntry
-		Next                             string
-		Why, Username, Code, Name, Post_ string
-	}{Offices: list, Why: why, Username: r.Field("username"), Code: r.Field("code"), Name: r.Field("title"), Post_: r.Field("post")}
+		Offices                     []directory.OfficeEntry
+		Next                        string
+		At, Why                     string // the field that is wrong, "" for none alone
+		Username, Code, Name, Post_ string
+	}{Offices: list, At: at, Why: why, Username: r.Field("username"), Code: r.Field("code"), Name: r.Field("title"), Post_: r.Field("post")}
 	if len(list) == rows {
 		v.Next = "/operator/offices?after=" + list[rows-1].Code
 	}
@@ -46,7 +47,7 @@ func (a *area) addOffice(r *page.Request) error {
 	o, err := a.Accounts.AddOffice(r.Ctx(), a.by(r), r.Field("username"), r.Field("code"), r.Field("title"), r.Field("post"))
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
-		return a.offices(r, why)
+		return a.offices(r, r.Wrong(err), why)
 	}
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func (a *area) revoke(r *page.Request) error {
 // troublesMost bounds the mails that failed on one page.
 const troublesMost = 20
 
-func (a *area) people(r *page.Request, why, link string) error {
+func (a *area) people(r *page.Request, at, why, link string) error {
 	list, err := a.Directory.Persons(r.Ctx(), r.Field("after"), rows)
 	if err != nil {
 		return err
@@ -222,10 +223,10 @@ func (a *area) people(r *page.Request, why, link string) error {
 		Names          map[iri.IRI]string
 		More           string // the next persons whom mails do not reach
 		Next           string
-		Why            string
+		At, Why        string // the field that is wrong, "" for none alone
 		Username, Name string
 		Link, For      string
-	}{People: list, Blocked: blocked, Troubles: troubles, Names: names, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
+	}{People: list, Blocked: blocked, Troubles: troubles, Names: names, At: at, Why: why, Username: r.Field("username"), Name: r.Field("name"), Link: link, For: r.Param("person")}
 	if len(list) == rows {
 		v.Next = "/operator/people?after=" + list[rows-1].Username
 	}
@@ -239,7 +240,7 @@ func (a *area) addPerson(r *page.Request) error {
 	p, err := a.Accounts.AddPerson(r.Ctx(), a.by(r), r.Field("username"), r.Field("name"))
 	if why, mine := r.Refusal(err); mine {
 		r.Status(http.StatusUnprocessableEntity)
-		return a.people(r, why, "")
+		return a.people(r, r.Wrong(err), why, "")
 	}
 	if err != nil {
 		return err
@@ -261,5 +262,5 @@ func (a *area) link(r *page.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.people(r, "", link)
+	return a.people(r, "", "", link)
 }

@@ -21,7 +21,7 @@ func bareSite(t *testing.T) *Site {
 			return Mark{Name: `<"SECRET">`, Level: int(rank), Classified: rank > 2}
 		},
 		Precedence: func(rank int64) Mark { return Mark{Name: "FLASH & FAST", Level: int(rank)} },
-		Changed:    func() {}, Refused: func(error) (int, string, string, bool) { return 0, "", "", false }})
+		Changed:    func() {}, Refused: func(error) *Problem { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,8 +82,8 @@ type Options struct {
 	Precedence func(rank int64) Mark
 	// Changed is called after a request that may have written.
 	Changed func()
-	// Refused returns what err says to the one who asked; ok is false for a fault of ours.
-	Refused func(err error) (status int, code, detail string, ok bool)
+	// Refused returns what err says to the one who asked; nil for a fault of ours.
+	Refused func(err error) *Problem
 	// Sample is shown in the ears of every page of a demonstration.
 	Sample bool
 }
@@ -169,6 +169,7 @@ type Problem struct {
 	Status int
 	Code   string
 	Detail string
+	Field  string // of the form, where one alone is wrong
 }
 
 func (p *Problem) Error() string { return fmt.Sprintf("%s: %s", p.Code, p.Detail) }
@@ -189,10 +190,10 @@ func (s *Site) problem(err error) (p *Problem, fault bool) {
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return &Problem{http.StatusRequestEntityTooLarge, "too-large", ""}, false
+		return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}, false
 	}
-	if status, code, detail, ok := s.Refused(err); ok {
-		return &Problem{status, code, detail}, false
+	if p := s.Refused(err); p != nil {
+		return p, false
 	}
 	return &Problem{Status: http.StatusInternalServerError, Code: "fault"}, true
 }

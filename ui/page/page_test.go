@@ -40,7 +40,7 @@ func TestFrame(t *testing.T) {
 		Rail:       func(*http.Request, *page.Viewer, bool) (page.Rail, error) { return page.Rail{Unread: 4}, nil },
 		Marking:    func(rank int64) page.Mark { return page.Mark{Name: "LIMITED", Level: 2} },
 		Precedence: func(rank int64) page.Mark { return page.Mark{Name: "FLASH", Level: 3} },
-		Changed:    func() {}, Refused: func(error) (int, string, string, bool) { return 0, "", "", false },
+		Changed:    func() {}, Refused: func(error) *page.Problem { return nil },
 	}, page.Area{Name: "sample", Files: sub, Mount: func(r *page.Routes) {
 		r.Signed("GET", "/sample", func(r *page.Request) error {
 			return r.Render(page.Page{Name: "sample/one", Title: r.T("sample.title"), Highest: 3, Data: "<b>x</b>"})

@@ -284,7 +284,7 @@ func (s *Site) admit(r *Request) error {
 		for _, values := range q.PostForm {
 			for _, v := range values {
 				if len(v) > fieldMost {
-					return &Problem{http.StatusRequestEntityTooLarge, "too-large", ""}
+					return &Problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}
 				}
 			}
 		}
@@ -320,12 +320,12 @@ func (r *Request) fail(err error) {
 		_, _ = io.CopyN(io.Discard, r.body, drainMost)
 	}
 	if r.Scripted() {
-		r.Context.JSON(p.Status, gin.H{"code": p.Code, "detail": r.problemText(p)})
+		r.Context.JSON(p.Status, gin.H{"code": p.Code, "detail": r.problemText(p), "field": p.Field})
 		return
 	}
 	r.Status(p.Status)
 	view := errorView{Status: p.Status, Code: p.Code, Text: r.problemText(p), Typed: r.typed()}
-	if err := r.Render(Page{Name: "page/problem", Title: r.T("page.problem." + title(p.Status)), Data: view}); err != nil {
+	if err := r.Render(Page{Name: "page/problem", Title: r.problemTitle(p), Data: view}); err != nil {
 		r.site.Log.Error("the page of a problem failed", "path", r.FullPath(), "err", err)
 	}
 }
@@ -356,6 +356,14 @@ func (r *Request) Refused(err error) (why string, mine bool) {
 	return r.problemText(p), true
 }
 
+// Wrong is the name of the field that a refusal is about, "" for none alone.
+func (r *Request) Wrong(err error) string {
+	if p, fault := r.site.problem(err); !fault {
+		return p.Field
+	}
+	return ""
+}
+
 // problemText is the sentence for a problem in the viewer's language, then what the
 // service said; that alone where the sentence says it all.
 func (r *Request) problemText(p *Problem) string {
@@ -373,6 +381,13 @@ func (r *Request) problemText(p *Problem) string {
 		return detail
 	}
 	return r.T("page.problem." + title(p.Status) + ".text")
+}
+
+func (r *Request) problemTitle(p *Problem) string {
+	if text, ok := r.site.words.find(r.lang, "page.problem.title."+p.Code); ok {
+		return text
+	}
+	return r.T("page.problem." + title(p.Status))
 }
 
 func title(status int) string {

@@ -79,9 +79,12 @@ func New(s Services) (*page.Site, error) {
 			p.title.Store(nil)
 			s.Changed()
 		},
-		Refused: func(err error) (int, string, string, bool) {
+		Refused: func(err error) *page.Problem {
 			r, ok := refusals.Of(err)
-			return r.Status, r.Code, r.Detail, ok
+			if !ok {
+				return nil
+			}
+			return &page.Problem{Status: r.Status, Code: r.Code, Detail: r.Detail, Field: r.Field}
 		}}
 	return page.New(o,
 		account.New(account.Services{Own: s.Own, Access: s.Access, Accreditation: s.Accreditation, Now: s.Now}),

@@ -8,6 +8,8 @@
     p.hidden = !text;
     p.querySelector("span").textContent = text || "";
   };
+  // What the browser says of a dialog that came to nothing is in its own language.
+  const failed = (near, e) => why(near, e instanceof DOMException ? near.closest("form").querySelector("[data-passkey-why]").dataset.failed : e.message);
   const ask = async (path) => {
     const res = await post(path, {});
     const body = await res.json();
@@ -27,7 +29,7 @@
           if (res.redirected) return location.assign(res.url);
           why(button, (await res.json()).detail);
         } catch (e) {
-          why(button, e.message);
+          failed(button, e);
         }
       });
     });
@@ -43,7 +45,7 @@
           form.elements.answer.value = JSON.stringify(made.toJSON());
           form.submit();
         } catch (err) {
-          why(form.querySelector("button"), err.message);
+          failed(form.querySelector("button"), err);
         }
       });
     });
