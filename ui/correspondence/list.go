@@ -42,6 +42,7 @@ type listView struct {
 	Office    string
 	Path      string
 	Person    bool // the folder is her own
+	Alone     bool // and she acts for no office
 	CanDraft  bool
 	Waiting   int64
 	Unread    int64
@@ -70,8 +71,12 @@ func (a *area) list(r *page.Request) error {
 	if err != nil {
 		return err
 	}
+	desks := 0
 	v := listView{Folder: f.Folder, Path: r.Context.Request.URL.Path, Values: map[string]string{}, Why: why, Narrowed: f.Narrowed() || len(why) > 0}
 	for _, c := range counts {
+		if c.Username != "" {
+			desks++
+		}
 		if c.Username != "" && c.Username == r.Param("office") {
 			f.Office = c.IRI
 			v.count(c)
@@ -88,6 +93,7 @@ func (a *area) list(r *page.Request) error {
 		return err
 	}
 	v.Office, v.Person = l.Holder.Name, l.Holder.IRI == r.Person()
+	v.Alone = v.Person && desks == 1
 	v.CanDraft = slices.Contains(l.Holder.Acts, models.ActDraft)
 	if len(why) > 0 {
 		l.Rows, l.Next = nil, ""

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -289,16 +290,32 @@ func (p *Person) Speaks(tag string) {
 	}
 }
 
+// Authenticator is a device that holds passkeys.
+type Authenticator struct {
+	p  *Person
+	id webauthn.AuthenticatorID
+}
+
 // Authenticator gives the person's machine a device that holds passkeys and knows her.
-func (p *Person) Authenticator() {
+func (p *Person) Authenticator() *Authenticator {
 	p.t.Helper()
 	if _, err := chromedp.Call(p.ctx, webauthn.Enable, webauthn.EnableParams{}); err != nil {
 		p.t.Fatal(err)
 	}
 	device := &webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
 		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true}
-	if _, err := chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: device}); err != nil {
+	made, err := chromedp.Call(p.ctx, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: device})
+	if err != nil {
 		p.t.Fatal(err)
+	}
+	return &Authenticator{p, made.AuthenticatorID}
+}
+
+// Knows says whether the device will take whoever uses it for its owner.
+func (a *Authenticator) Knows(her bool) {
+	a.p.t.Helper()
+	if _, err := chromedp.Call(a.p.ctx, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: a.id, IsUserVerified: her}); err != nil {
+		a.p.t.Fatal(err)
 	}
 }
 
@@ -324,6 +341,19 @@ func (p *Person) Looks(name string) {
 	p.Quiet()
 }
 
+// Refused forgets that the browser complained of an answer with a status, which it must
+// have done.
+func (p *Person) Refused(status int) {
+	p.t.Helper()
+	said := "status of " + strconv.Itoa(status)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.ContainsFunc(p.errors, func(e string) bool { return strings.Contains(e, said) }) {
+		p.t.Errorf("nothing was answered with %d", status)
+	}
+	p.errors = slices.DeleteFunc(p.errors, func(e string) bool { return strings.Contains(e, said) })
+}
+
 // Shot keeps a picture of the whole page as NAME.png in the folder that TEST_SHOTS
 // names; without it none is kept, and in CI that is a failure. No page may be wider than
 // its window.
@@ -337,7 +367,12 @@ func (p *Person) Shot(name string) {
 		absent(p.t, "TEST_SHOTS is not set: no pictures are kept")
 		return
 	}
-	keep(p.t, dir, name, run(p, chromedp.FullScreenshot(100)))
+	shot := chromedp.FullScreenshot(100)
+	if p.Evaluate("document.documentElement.scrollHeight <= innerHeight") == "true" {
+		// Chromium draws no more than the window, and right to left at its proper place.
+		shot = chromedp.CaptureScreenshot()
+	}
+	keep(p.t, dir, name, run(p, shot))
 }
 
 func keep(t testing.TB, dir, name string, png []byte) {
