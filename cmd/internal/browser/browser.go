@@ -290,6 +290,14 @@ func (p *Person) Speaks(tag string) {
 	}
 }
 
+// Scriptless makes the person's browser run no script of a page.
+func (p *Person) Scriptless() {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 // Authenticator is a device that holds passkeys.
 type Authenticator struct {
 	p  *Person

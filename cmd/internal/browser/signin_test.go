@@ -48,6 +48,29 @@ func (d *door) open() *browser.Person {
 	return p
 }
 
+// signIn opens a window and comes in by the front door.
+func (d *door) signIn(name string) *browser.Person {
+	d.t.Helper()
+	p := d.open()
+	p.Go("/")
+	p.Fill("#name", name)
+	p.Fill("#password", portaltest.Password)
+	p.Follow("form .btn--main")
+	if p.At() == "/sign-in" {
+		d.t.Fatalf("%s was not let in", name)
+	}
+	return p
+}
+
+// looks is Looks in the language of the door.
+func (d *door) looks(p *browser.Person, name string) {
+	d.t.Helper()
+	if got := p.Evaluate("document.documentElement.lang"); got != d.lang {
+		d.t.Errorf("%s is in %q", p.At(), got)
+	}
+	p.Looks(name)
+}
+
 func (d *door) picture(name string) string { return "door-" + d.lang + "-" + name }
 
 // Nobody can enter an instance until its link is used, once; whoever it is then lets in

@@ -26,7 +26,10 @@
 
     // What others have changed comes from the page itself; what is being typed stays.
     let looking = false;
+    let behind = false; // a paragraph changes when its writer leaves it
+    let missed = false; // something changed while the page was on its way
     const refresh = async () => {
+      missed = looking;
       if (looking) return;
       looking = true;
       try {
@@ -38,7 +41,7 @@
         revision = Number(fresh.dataset.revision);
         for (const part of page.querySelectorAll("[data-live]")) {
           const old = document.querySelector(`[data-live="${part.dataset.live}"]`);
-          if (old && !old.contains(document.activeElement) && !old.querySelector("details[open]")) old.replaceWith(document.adoptNode(part));
+          if (old && !old.contains(document.activeElement) && !old.querySelector("details[open]")) old.replaceWith(document.importNode(part, true)); // what is within a paragraph goes with it below
         }
         const list = document.querySelector(".eds");
         const kept = new Set([...page.querySelectorAll(".eds>.ed")].map((item) => item.id));
@@ -48,9 +51,13 @@
           const form = old?.querySelector("form[data-save]");
           let place = old;
           if (!old) place = document.adoptNode(item);
-          else if (form && !dirty.has(form) && !old.contains(document.activeElement)) {
-            place = document.adoptNode(item);
-            old.replaceWith(place);
+          else if (form && !dirty.has(form)) {
+            if (!old.contains(document.activeElement)) {
+              place = document.adoptNode(item);
+              old.replaceWith(place);
+            } else if (item.querySelector("form[data-save]")?.elements.base.value !== form.elements.base.value) {
+              behind = true;
+            }
           }
           if (before ? before.nextElementSibling !== place : list.firstElementChild !== place) {
             if (!place.contains(document.activeElement)) before ? before.after(place) : list.prepend(place);
@@ -63,8 +70,13 @@
         }
       } finally {
         looking = false;
+        if (missed) refresh();
       }
     };
+    document.addEventListener("focusout", () => {
+      if (behind) setTimeout(refresh);
+      behind = false;
+    });
     const save = async (form) => {
       clearTimeout(dirty.get(form));
       const sent = new FormData(form);
