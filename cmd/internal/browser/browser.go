@@ -107,6 +107,20 @@ func (p *Person) prefers(scheme string) {
 	}
 }
 
+// Printed keeps a picture of the page as it is printed on A4.
+func (p *Person) Printed(name string) {
+	p.t.Helper()
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.Size(680, 960) // pixels of A4 within its margins
+	if over := p.Evaluate("Math.max(0, document.documentElement.scrollWidth - document.documentElement.clientWidth - 1)"); over != "0" {
+		p.t.Errorf("at %s (%s) %s px of the page are beside the paper", p.At(), name, over)
+	}
+	p.picture(name)
+	p.prefers("light")
+}
+
 // hear keeps what the browser complains of: a script that failed, a file that did not
 // come, something that the page's policy forbids.
 func (p *Person) hear(ev any) {
@@ -370,6 +384,11 @@ func (p *Person) Shot(name string) {
 	if over := p.Evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"); over != "0" {
 		p.t.Errorf("at %s (%s) the page is %s px wider than its window", p.At(), name, over)
 	}
+	p.picture(name)
+}
+
+func (p *Person) picture(name string) {
+	p.t.Helper()
 	dir := os.Getenv("TEST_SHOTS")
 	if dir == "" {
 		absent(p.t, "TEST_SHOTS is not set: no pictures are kept")
