@@ -35,6 +35,25 @@ var ErrBusy = errors.New("the database is busy with other work; nothing was chan
 // Hosts that fn nudges are nudged in one sorted statement after it: transactions that
 // nudge take hosts in one order, and hold them no longer than the commit.
 func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	return s.inTx(ctx, fn)
+}
+
+// InAsyncTx is InTx with an asynchronous commit: everybody sees it at once, and it is on
+// disk with the next commit of InTx. If the process ends, nothing is lost; if the machine stops, it
+// may be, and never without what was committed after it. So it is for what is then done again.
+func (s *Store) InAsyncTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	if !s.Postgres() {
+		return s.inTx(context.WithValue(ctx, asyncKey{}, true), fn)
+	}
+	return s.inTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.ExecContext(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	defer s.written.Add(1)
 	for began, try := time.Now(), 1; ; try++ {
 		err := s.W.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {

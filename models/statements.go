@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -75,8 +76,9 @@ type sqliteStmt interface {
 // its rows is read anew.
 type keepConn struct {
 	sqliteConn
-	kept map[string]sqliteStmt
-	ran  *atomic.Int64
+	kept   map[string]sqliteStmt
+	ran    *atomic.Int64
+	broken bool // whether its commits reach the disk is not known: it is not used again
 }
 
 func (c *keepConn) Close() error {
@@ -85,6 +87,51 @@ func (c *keepConn) Close() error {
 	}
 	c.kept = nil
 	return c.sqliteConn.Close()
+}
+
+// asyncKey in a context begins a transaction whose commit does not wait for the disk.
+type asyncKey struct{}
+
+func (c *keepConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if ctx.Value(asyncKey{}) == nil {
+		return c.sqliteConn.BeginTx(ctx, o)
+	}
+	if err := c.synchronous(ctx, "NORMAL"); err != nil {
+		return nil, err
+	}
+	tx, err := c.sqliteConn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, c.synchronous(context.WithoutCancel(ctx), "FULL"))
+	}
+	return &asyncTx{tx, c}, nil
+}
+
+// synchronous sets when commits of this connection are on disk.
+func (c *keepConn) synchronous(ctx context.Context, when string) error {
+	_, err := c.sqliteConn.ExecContext(ctx, "PRAGMA synchronous="+when, nil)
+	if err != nil {
+		c.broken = true
+	}
+	return err
+}
+
+// IsValid tells database/sql whether the connection may be used again.
+func (c *keepConn) IsValid() bool { return !c.broken && c.sqliteConn.IsValid() }
+
+// asyncTx leaves its connection as all others find it.
+type asyncTx struct {
+	driver.Tx
+	conn *keepConn
+}
+
+func (t *asyncTx) Commit() error { return t.end(t.Tx.Commit()) }
+
+func (t *asyncTx) Rollback() error { return t.end(t.Tx.Rollback()) }
+
+// end keeps the verdict on the transaction: a connection that cannot be set back is given up.
+func (t *asyncTx) end(err error) error {
+	_ = t.conn.synchronous(context.Background(), "FULL")
+	return err
 }
 
 // take returns a statement for the text, or nil when it is not to be kept.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"valise/models"
 )
 
@@ -20,27 +22,52 @@ type line struct {
 	places    chan struct{}
 	slow      chan struct{} // nil: no place is given up for being slow
 	freed     chan struct{}
-	most      int // hosts leased at once
+	most      int                 // hosts leased at once
+	ahead     int                 // of hosts that wait, so few that more are leased meanwhile
+	leasing   chan []*models.Host // nil: none is under way
 	recording chan struct{}
 }
 
-// advance gives free places to the hosts that wait, after leasing more when none does.
-// It returns how many it served.
-func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int {
-	free := cap(l.places) - len(l.places)
-	if free == 0 || l.slow != nil && len(l.slow) == cap(l.slow) {
-		return 0
-	}
-	if len(l.waiting) == 0 && l.ask {
-		var err error
-		if l.waiting, err = c.lease(ctx, l); err != nil {
-			if ctx.Err() == nil {
+// asks tells whether the store is to be asked, or is being asked.
+func (l *line) asks() bool { return l.ask || l.leasing != nil }
+
+// refill leases more hosts while few wait, beside those that are being served. The answer
+// of an earlier call comes with a later one, which freed announces.
+func (c *Courier) refill(ctx context.Context, l *line) {
+	if l.leasing == nil && l.ask && len(l.waiting) <= l.ahead {
+		l.ask, l.leasing = false, make(chan []*models.Host, 1)
+		answer := l.leasing
+		c.hands.do(func() {
+			hosts, err := c.lease(ctx, l.healthy, l.most)
+			if err != nil && ctx.Err() == nil {
 				c.Log.Error("deliveries: hosts cannot be leased", "err", err)
 				time.Sleep(time.Second)
 			}
-			return 0
+			answer <- hosts
+			signal(l.freed)
+		})
+	}
+	if l.leasing != nil {
+		select {
+		case hosts := <-l.leasing:
+			l.take(hosts)
+		default:
 		}
-		l.ask = len(l.waiting) == l.most
+	}
+}
+
+func (l *line) take(hosts []*models.Host) {
+	l.leasing = nil
+	l.waiting = append(l.waiting, hosts...)
+	l.ask = l.ask || len(hosts) == l.most
+}
+
+// advance gives free places to the hosts that wait and returns how many it served.
+func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int {
+	c.refill(ctx, l)
+	free := cap(l.places) - len(l.places)
+	if free == 0 || l.slow != nil && len(l.slow) == cap(l.slow) {
+		return 0
 	}
 	hosts := l.waiting[:min(free, len(l.waiting))]
 	l.waiting = l.waiting[len(hosts):]
@@ -77,13 +104,21 @@ func (c *Courier) advance(ctx context.Context, wg *sync.WaitGroup, l *line) int 
 
 // lease takes hosts from the store. It asks before it writes: most of the time nothing
 // is due.
-func (c *Courier) lease(ctx context.Context, l *line) ([]*models.Host, error) {
+func (c *Courier) lease(ctx context.Context, healthy bool, most int) ([]*models.Host, error) {
 	now := models.At(c.Now())
-	due, err := models.HostsDue(ctx, c.Store.R, now, l.healthy)
+	due, err := models.HostsDue(ctx, c.Store.R, now, healthy)
 	if err != nil || !due {
 		return nil, err
 	}
-	return models.LeaseHosts(ctx, c.Store.W, c.Name, now, now.Add(leaseFor), l.healthy, l.most)
+	var hosts []*models.Host
+	err = c.Store.InAsyncTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+		hosts, err = models.LeaseHosts(ctx, tx, c.Name, now, now.Add(leaseFor), healthy, most)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return hosts, nil
 }
 
 // place is one host's seat among those served at once. After slowAfter it moves to the
@@ -114,7 +149,7 @@ func (p *place) move() {
 	case p.slow <- struct{}{}:
 		p.inSlow = true
 		<-p.fast
-		p.signal()
+		signal(p.freed)
 	default:
 	}
 }
@@ -134,12 +169,12 @@ func (p *place) leave() {
 	} else {
 		<-p.fast
 	}
-	p.signal()
+	signal(p.freed)
 }
 
-func (p *place) signal() {
+func signal(freed chan struct{}) {
 	select {
-	case p.freed <- struct{}{}:
+	case freed <- struct{}{}:
 	default:
 	}
 }

@@ -123,7 +123,14 @@ func (c *Courier) writer(stop chan struct{}) {
 // transaction. What is lost with it is sent again: the receiver knows the id.
 func (c *Courier) write(ctx context.Context, batch []*result) error {
 	c.fault("posted")
-	err := c.Store.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	// Beside a burst, what was handed over need not wait for the disk: others write there
+	// all the time, and what is lost with the machine is sent again.
+	commit := c.Store.InTx
+	burst := slices.ContainsFunc(batch, func(r *result) bool { return r.rest > 0 })
+	if burst && !slices.ContainsFunc(batch, func(r *result) bool { return r.woken || slices.ContainsFunc(r.rows, lasting) }) {
+		commit = c.Store.InAsyncTx
+	}
+	err := commit(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var rows []*models.Delivery
 		var evidence []*models.Evidence
 		for _, r := range batch {
@@ -174,6 +181,11 @@ func (c *Courier) write(ctx context.Context, batch []*result) error {
 		c.Wake() // something came while the host was leased
 	}
 	return err
+}
+
+// lasting tells whether more than a dispatch's arrival depends on an outcome.
+func lasting(d *models.Delivery) bool {
+	return d.State != models.DeliveryDone || d.Purpose != models.PurposeDispatch
 }
 
 // evidence is that a dispatch will not arrive, for its addressee or, where a shared inbox

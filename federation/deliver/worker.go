@@ -170,17 +170,17 @@ func (c *Courier) Run(ctx context.Context) {
 	slow := make(chan struct{}, slowMost)
 	failing := make(chan struct{}, failingMost)
 	freed := make(chan struct{}, 1)
-	healthy := &line{healthy: true, ask: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, recording: make(chan struct{}, recordingMost)}
+	healthy := &line{healthy: true, ask: true, places: fast, slow: slow, freed: freed, most: queueFactor * c.Places, ahead: c.Places, recording: make(chan struct{}, recordingMost)}
 	dead := &line{ask: true, places: failing, freed: freed, most: failingMost, recording: make(chan struct{}, failingMost)}
 	var next time.Time
 	asked := false // since next was set
 	for ctx.Err() == nil {
-		asked = asked || healthy.ask || dead.ask
+		asked = asked || healthy.asks() || dead.asks()
 		if c.advance(ctx, &wg, healthy)+c.advance(ctx, &wg, dead) > 0 {
 			continue
 		}
 		switch {
-		case healthy.ask || dead.ask:
+		case healthy.asks() || dead.asks():
 			next = time.Now().Add(pauseMost) // until a place is free
 		case asked:
 			next, asked = time.Now().Add(c.pause(ctx)), false
@@ -195,6 +195,11 @@ func (c *Courier) Run(ctx context.Context) {
 			healthy.ask, dead.ask = true, true
 		}
 		timer.Stop()
+	}
+	for _, l := range []*line{healthy, dead} {
+		if l.leasing != nil {
+			l.take(<-l.leasing)
+		}
 	}
 	for _, h := range append(healthy.waiting, dead.waiting...) {
 		if err := c.record(&result{host: h, release: true}); err != nil {
