@@ -85,7 +85,7 @@ func TestFrame(t *testing.T) {
 		t.Errorf("nobody got %d %s", w.Code, w.Header().Get("Location"))
 	}
 	if w := ask("POST", "/sample", "word=<i>&text="+strings.Repeat("long+words+", 10), "Sec-Fetch-Site", "same-origin"); w.Code != 422 ||
-		!strings.Contains(w.Body.String(), "no &lt;i&gt;") || !strings.Contains(w.Body.String(), "long words") {
+		!strings.Contains(w.Body.String(), "No &lt;i&gt;") || !strings.Contains(w.Body.String(), "long words") {
 		t.Errorf("bad input: %d\n%s", w.Code, w.Body)
 	}
 	if w := ask("GET", "/turned", ""); strings.ContainsAny(w.Body.String(), "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069") || !strings.Contains(w.Body.String(), "a – bc … \u200fd") || !strings.Contains(w.Body.String(), "gnp.exe") {

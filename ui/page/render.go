@@ -275,6 +275,7 @@ func (s *Site) funcs() template.FuncMap {
 		"path":       func(area string, id iri.IRI) string { return ObjectPath(area, id) },
 		"ray":        ray,
 		"groups":     groups,
+		"fours":      fours,
 		"dtg":        dtg,
 		"dirOf":      dirOf,
 		"isRTL":      func(tag string) bool { return dirOf(tag) == "rtl" },

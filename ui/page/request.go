@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/scs/v2"
@@ -370,7 +371,7 @@ func (r *Request) problemText(p *Problem) string {
 	if text, ok := r.site.words.find(r.lang, "page.problem.whole."+p.Code); ok {
 		return text
 	}
-	detail := r.site.words.refusal(r.lang, p.Detail)
+	detail := sentence(r.site.words.refusal(r.lang, p.Detail))
 	if text, ok := r.site.words.find(r.lang, "page.problem.code."+p.Code); ok {
 		if detail == "" {
 			return text
@@ -381,6 +382,17 @@ func (r *Request) problemText(p *Problem) string {
 		return detail
 	}
 	return r.T("page.problem." + title(p.Status) + ".text")
+}
+
+// sentence begins what a service said as a page says it. A name, an address or a code at the
+// beginning stays as it is.
+func sentence(text string) string {
+	word, _, _ := strings.Cut(text, " ")
+	if word == text || strings.ContainsFunc(word, func(c rune) bool { return !unicode.IsLetter(c) && c != '\'' && c != '’' && c != ',' }) {
+		return text
+	}
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 func (r *Request) problemTitle(p *Problem) string {

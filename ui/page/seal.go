@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,10 +36,14 @@ func bytesOf(text string) [sha256.Size]byte {
 // groups writes a digest or key as the hexadecimal of its 32 bytes, four figures a group.
 func groups(text string) string {
 	b := bytesOf(text)
-	full := hex.EncodeToString(b[:])
+	return fours(hex.EncodeToString(b[:]))
+}
+
+// fours writes ASCII text in groups of four, as it is read aloud and typed.
+func fours(text string) string {
 	var out []string
-	for i := 0; i < len(full); i += 4 {
-		out = append(out, full[i:i+4])
+	for four := range slices.Chunk([]byte(text), 4) {
+		out = append(out, string(four))
 	}
 	return strings.Join(out, " ")
 }

@@ -46,7 +46,7 @@ func (c *circle) open(t *testing.T) *portaltest.Page {
 	t.Helper()
 	form := c.e.Get("/communities").OK().Sound().Says("You are in no community").Follow(`a[href="/communities/new"]`).OK().Sound()
 	bad := form.Submit(`form[action="/communities/new"]`, "name", "Water <b>now</b>", "username", "Water!", "charter", "## Purpose\n\nWater sharing.", "ceiling", "UNCLASSIFIED", "history", "30")
-	bad.Is(422).Sound().Says("user name")
+	bad.Is(422).Sound().Says("User name")
 	if got := bad.Find("#name").AttrOr("value", "") + bad.Find("#charter").Text(); got != "Water <b>now</b>## Purpose\n\nWater sharing." {
 		t.Errorf("what was typed is lost: %q", got)
 	}
@@ -122,7 +122,7 @@ func TestCommunityInPages(t *testing.T) {
 
 	guests := c.e.Get(c.path + "/moderation").OK().Sound().Says("Rude")
 	take := guests.Follow(`a[href*="comment="]`).OK().Sound().Says("erased here and on every member’s instance", "cannot be undone")
-	take.Submit(`form[action$="/moderation"]`).Is(422).Sound().Says("give a reason")
+	take.Submit(`form[action$="/moderation"]`).Is(422).Sound().Says("Give a reason")
 	take.Submit(`form[action$="/moderation"]`, "reason", "Off topic").OK().Sound().Says("The comment is erased", "no comments by guests")
 	c.Settle()
 	c.i.Get(c.path + "/comments").OK().Sound().Says("Nobody has commented").Lacks("Rude")

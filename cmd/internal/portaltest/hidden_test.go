@@ -183,7 +183,7 @@ func TestRefusedInHerLanguage(t *testing.T) {
 	c.open(t)
 	at := c.e.Get("/drafts/new").Submit("main form").OK().Path
 	for lang, k := range map[string][5]string{
-		"fr": {"n’est ni une adresse comme", "la langue est l’une de", "n’est pas une date", "contient le contrôle de direction U+202E", "identifiant « water! »"},
+		"fr": {"n’est ni une adresse comme", "La langue est l’une de", "n’est pas une date", "contient le contrôle de direction U+202E", "Identifiant « water! »"},
 		"ar": {"ليس عنوانًا مثل", "اللغة واحدة من", "ليس تاريخًا", "يحتوي محرف التحكم بالاتجاه", "اسم المستخدم"},
 	} {
 		c.e.Get("/communities?lang=" + lang).OK()

@@ -99,7 +99,7 @@ func TestOperatorPages(t *testing.T) {
 
 	offices := a.Get("/operator/offices")
 	bad := offices.Submit(`form[action="/operator/offices"]`, "title", "Legal <b>Service</b>", "username", "Legal Service", "code", "LEGAL")
-	bad.Is(422).Sound().Says("user name")
+	bad.Is(422).Sound().Says("User name")
 	if got := bad.Find("#title").AttrOr("value", ""); got != "Legal <b>Service</b>" {
 		t.Errorf("the title is lost: %q", got)
 	}
