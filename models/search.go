@@ -205,15 +205,48 @@ func MergeSearch(ctx context.Context, tx bun.Tx) (bool, error) {
 	if isPG(tx) {
 		return false, nil
 	}
+	more, err := mergeSearch(ctx, tx, mergePages)
+	if err != nil || more {
+		return more, err
+	}
+	scattered, err := searchScattered(ctx, tx)
+	if err != nil || !scattered {
+		return false, err
+	}
+	// A negative number puts all parts beside each other, to become one.
+	return mergeSearch(ctx, tx, -mergePages)
+}
+
+func mergeSearch(ctx context.Context, tx bun.Tx, pages int) (bool, error) {
 	var before, after int64
 	if err := rawRow(ctx, tx, `SELECT total_changes()`, nil, &before); err != nil {
 		return false, err
 	}
-	if _, err := rawExec(ctx, tx, `INSERT INTO search_text (search_text, rank) VALUES ('merge', ?)`, mergePages); err != nil {
+	if _, err := rawExec(ctx, tx, `INSERT INTO search_text (search_text, rank) VALUES ('merge', ?)`, pages); err != nil {
 		return false, fmt.Errorf("join parts of the index: %w", err)
 	}
 	err := rawRow(ctx, tx, `SELECT total_changes()`, nil, &after)
 	return after-before >= 2, err
+}
+
+// searchScattered tells whether the parts beside the largest have together a quarter of its
+// pages. Then all are worth being made one: every word of a question is sought in each
+// part, and a page is rewritten but a few times while the index grows.
+func searchScattered(ctx context.Context, tx bun.Tx) (bool, error) {
+	rows, err := raw(ctx, tx, `SELECT COUNT(*) FROM search_text_idx GROUP BY segid`)
+	if err != nil {
+		return false, fmt.Errorf("look at the parts of the index: %w", err)
+	}
+	defer rows.Close()
+	var all, largest int64
+	for rows.Next() {
+		var pages int64
+		if err := rows.Scan(&pages); err != nil {
+			return false, err
+		}
+		all, largest = all+pages, max(largest, pages)
+	}
+	return (all-largest)*4 >= largest && all > largest, rows.Err()
 }
 
 // SaveSearchEntry puts an entry and its words in the place of what is there of the same

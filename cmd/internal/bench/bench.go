@@ -22,6 +22,9 @@ type Options struct {
 	Names []string // of Names; none means all
 	DB    string   // "" or "sqlite": SQLite in a folder that is removed; else the URL of a PostgreSQL server where databases may be created
 	N     int      // requests or deliveries of each turn; 0: as many as give stable figures
+	// Dir keeps the instance of read with its corpus for the next run; "" for none.
+	Dir   string
+	Pages []string // kinds of pages of read, * for any letters; none means all
 	JSON  bool     // one JSON object a line instead of a table
 	Out   io.Writer
 }

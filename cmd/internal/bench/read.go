@@ -9,15 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
 
-	"valise/cmd/internal/signin"
-	"valise/models"
-	"valise/models/iri"
 	"valise/ui/page"
 )
 
@@ -34,53 +32,6 @@ const (
 	crawled = 40
 	walked  = 30
 )
-
-type corpusArgs struct{ N int }
-
-// library is an instance with a corpus, and the session of an officer of its first office.
-type library struct {
-	Cookie  string // NAME=VALUE
-	Host    iri.Host
-	Office  string // its username
-	Records []iri.IRI
-	Fill    float64 // seconds
-	Index   float64 // seconds until everything could be searched for
-}
-
-// corpus fills the instance with n pieces of correspondence.
-func (i *instance) corpus(ctx context.Context, a corpusArgs) (any, error) {
-	n := i.node
-	began := time.Now()
-	c, err := FillCorpus(ctx, n, a.N)
-	if err != nil {
-		return nil, err
-	}
-	l := library{Host: n.Own, Records: c.Records, Fill: time.Since(began).Seconds()}
-	if _, err := i.indexed(ctx, struct{}{}); err != nil {
-		return nil, err
-	}
-	l.Index = time.Since(began).Seconds() - l.Fill
-	if err := i.quiet(ctx); err != nil {
-		return nil, fmt.Errorf("wait until the corpus is in order: %w", err)
-	}
-	if n.Store.Postgres() {
-		// As autovacuum does within a minute.
-		if _, err := n.Store.W.NewRaw(`ANALYZE`).Exec(ctx); err != nil {
-			return nil, err
-		}
-	}
-	token, err := signin.Token(ctx, n, c.Persons[0], "quiet rivers carry far")
-	if err != nil {
-		return nil, err
-	}
-	l.Cookie = page.CookieName(strings.HasPrefix(n.Own.Base(), "https:")) + "=" + token
-	office, err := models.ActorByIRI(ctx, n.Store.R, c.Offices[0])
-	if err != nil {
-		return nil, err
-	}
-	l.Office = office.Username
-	return l, nil
-}
 
 func (i *instance) statements(context.Context, struct{}) (any, error) {
 	return i.node.Store.Statements(), nil
@@ -267,22 +218,33 @@ func (b *bench) read(ctx context.Context) (err error) {
 	if n == defaultN {
 		n = readDefault
 	}
-	var o openArgs
-	if o.Dir, o.DB, err = b.storage(ctx); err != nil {
+	// With a folder the corpus is whole, so that every run can use it.
+	corpus := readCorpus * n
+	if b.Dir != "" {
+		corpus = readCorpus * readDefault
+	}
+	shelf, err := b.shelf(ctx, corpus)
+	if err != nil {
 		return err
 	}
-	c, at, err := b.instanceChild(ctx, o)
+	c, at, err := b.instanceChild(ctx, shelf.args)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	r := &reading{library: &library{}, instance: c, addr: fmt.Sprintf("127.0.0.1:%d", at.Port)}
-	if err := c.call("corpus", corpusArgs{readCorpus * n}, r.library); err != nil {
+	if err := c.call("corpus", corpusArgs{corpus, shelf.have}, r.library); err != nil {
 		return err
+	}
+	if err := shelf.keep(*r.library, at.Port); err != nil {
+		return fmt.Errorf("--dir: note what it holds: %w", err)
 	}
 	sheets, err := r.sheets()
 	if err != nil {
 		return fmt.Errorf("find the pages: %w", err)
+	}
+	if sheets, err = b.asked(sheets); err != nil {
+		return err
 	}
 	bare := make([][]byte, n)
 	for i := range bare {
@@ -297,15 +259,41 @@ func (b *bench) read(ctx context.Context) (err error) {
 		if err := r.measure(ctx, m, s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		m.add("corpus", float64(readCorpus*n))
+		m.add("corpus", float64(corpus))
 		if err := b.report.print(m); err != nil {
 			return err
 		}
 	}
-	m := &measure{Name: "corpus", Rate: float64(readCorpus*n) / r.Fill, N: readCorpus * n}
+	m := &measure{Name: "corpus", Rate: float64(corpus) / r.Fill, N: corpus}
 	m.add("fill_s", r.Fill)
 	m.add("index_s", r.Index)
 	return b.report.print(m)
+}
+
+// asked leaves the kinds of pages that the run is about.
+func (b *bench) asked(all []sheet) ([]sheet, error) {
+	if len(b.Pages) == 0 {
+		return all, nil
+	}
+	var out []sheet
+	var names []string
+	for _, s := range all {
+		names = append(names, s.name)
+		for _, p := range b.Pages {
+			fits, err := path.Match(p, s.name)
+			if err != nil {
+				return nil, fmt.Errorf("--page %s: %w", p, err)
+			}
+			if fits {
+				out = append(out, s)
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("--page %s: the pages are %s", strings.Join(b.Pages, ","), strings.Join(names, ", "))
+	}
+	return out, nil
 }
 
 func (r *reading) measure(ctx context.Context, m *measure, s sheet) error {

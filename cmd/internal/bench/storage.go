@@ -27,13 +27,22 @@ func (b *bench) storage(ctx context.Context) (dir, db string, err error) {
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
 		return "", "", fmt.Errorf("--db: use sqlite, or a postgres:// URL of a server on which databases may be created")
 	}
-	name := "valise_bench_" + strings.ToLower(rand.Text()[:12])
-	if err := execute(ctx, b.DB, "CREATE DATABASE "+name); err != nil {
-		return "", "", fmt.Errorf("make a database: %w", err)
+	name := databaseName()
+	if err := b.createDatabase(ctx, name); err != nil {
+		return "", "", err
 	}
 	b.databases = append(b.databases, name)
 	u.Path = "/" + name
 	return dir, u.String(), nil
+}
+
+func databaseName() string { return "valise_bench_" + strings.ToLower(rand.Text()[:12]) }
+
+func (b *bench) createDatabase(ctx context.Context, name string) error {
+	if err := execute(ctx, b.DB, "CREATE DATABASE "+name); err != nil {
+		return fmt.Errorf("make a database: %w", err)
+	}
+	return nil
 }
 
 func (b *bench) dropDatabases() {
