@@ -75,6 +75,11 @@ func (m *Markup) Count(key string, n int, args ...any) {
 	m.b.WriteString(html.EscapeString(m.r.N(key, n, args...)))
 }
 
+// Number writes a whole number as the language writes it.
+func (m *Markup) Number(n int64) {
+	m.b.WriteString(html.EscapeString(m.r.site.words.number(m.r.lang, n)))
+}
+
 // Date writes a day as the language writes it.
 func (m *Markup) Date(t time.Time) {
 	m.b.WriteString(html.EscapeString(m.r.site.words.date(m.r.lang, t)))

@@ -58,6 +58,8 @@ type view struct {
 	Mark      *Mark // of Highest
 	Script    string
 	Sheet     string
+	Places    template.HTML // links of the masthead
+	Folders   template.HTML // what stands in the rail
 	Main      template.HTML // the page within its frame
 }
 
@@ -75,7 +77,7 @@ func (s *Site) parse(areas []Area) error {
 	for _, l := range Languages {
 		base[l.Tag] = sync.OnceValues(func() (*template.Template, error) {
 			t := template.New("layout").Funcs(s.funcs()).Funcs(s.words.wordFuncs(l.Tag))
-			return t, addTrees(t, frame)
+			return t, s.addTrees(l.Tag, t, frame)
 		})
 	}
 	for _, a := range append([]Area{{Name: "page", Files: files}}, areas...) {
@@ -84,7 +86,7 @@ func (s *Site) parse(areas []Area) error {
 			return fmt.Errorf("parse the pages of %s: %w", a.Name, err)
 		}
 		for _, l := range Languages {
-			compiled := sync.OnceValues(func() (*template.Template, error) { return compile(base[l.Tag], read) })
+			compiled := sync.OnceValues(func() (*template.Template, error) { return s.compile(l.Tag, base[l.Tag], read) })
 			for _, t := range read.Templates() {
 				s.pages[l.Tag+" "+t.Name()] = compiled
 			}
@@ -102,13 +104,15 @@ func (s *Site) page(lang, name string) (*template.Template, error) {
 	return compiled()
 }
 
-// addTrees gives t copies of what was read.
-func addTrees(t *template.Template, read *texttemplate.Template) error {
+// addTrees gives t copies of what was read, with the words of a language.
+func (s *Site) addTrees(lang string, t *template.Template, read *texttemplate.Template) error {
 	for _, d := range read.Templates() {
 		if d.Tree == nil {
 			continue
 		}
-		if _, err := t.AddParseTree(d.Name(), d.Tree.Copy()); err != nil {
+		tree := d.Tree.Copy()
+		s.words.fold(lang, tree.Root)
+		if _, err := t.AddParseTree(d.Name(), tree); err != nil {
 			return err
 		}
 	}
@@ -160,7 +164,7 @@ func (s *Site) read(frame *texttemplate.Template, a Area) (*texttemplate.Templat
 }
 
 // compile makes one set of what an area's pages share.
-func compile(base set, read *texttemplate.Template) (*template.Template, error) {
+func (s *Site) compile(lang string, base set, read *texttemplate.Template) (*template.Template, error) {
 	frame, err := base()
 	if err != nil {
 		return nil, err
@@ -169,7 +173,7 @@ func compile(base set, read *texttemplate.Template) (*template.Template, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := addTrees(t, read); err != nil {
+	if err := s.addTrees(lang, t, read); err != nil {
 		return nil, err
 	}
 	t.Funcs(template.FuncMap{"part": func(name string, data any) (template.HTML, error) {
@@ -224,6 +228,9 @@ func (r *Request) Render(p Page) error {
 		return fmt.Errorf("make the page %s: %w", p.Name, err)
 	}
 	v.Main = template.HTML(main.String())
+	if !p.Bare {
+		v.Places, v.Folders = r.masthead(p.Nav), r.folders(v.Rail.Groups, p.At)
+	}
 	if err := t.ExecuteTemplate(b, "layout", v); err != nil {
 		return fmt.Errorf("make the frame of the page %s: %w", p.Name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -248,7 +249,7 @@ func (c *catalogue) say(lang, key string, count any, args []any) (string, error)
 	}
 	cfg := &i18n.LocalizeConfig{MessageID: key, TemplateData: data}
 	if count != nil {
-		data["Count"] = c.printers[lang].Sprint(number.Decimal(count))
+		data["Count"] = c.number(lang, count)
 		cfg.PluralCount = count
 	}
 	text, err := c.localizers[lang].Localize(cfg)
@@ -344,7 +345,7 @@ func (c *catalogue) wordFuncs(lang string) template.FuncMap {
 		},
 		// refusal is a sentence of a service, which speaks English, in the page's language.
 		"refusal": func(detail string) template.HTML { return c.refusalHTML(lang, detail) },
-		"num":     func(n any) string { return c.printers[lang].Sprint(number.Decimal(n)) },
+		"num":     func(n any) string { return c.number(lang, n) },
 		"date":    func(t time.Time) string { return c.date(lang, t) },
 		"when":    func(t time.Time) template.HTML { return c.when(lang, t) },
 		"clock":   clock,
@@ -361,6 +362,14 @@ func escaped(args []any) []any {
 		}
 	}
 	return out
+}
+
+// number is a number as the language writes it. One of three figures is the same in all.
+func (c *catalogue) number(lang string, n any) string {
+	if small, ok := plain(n).(int); ok && 0 <= small && small < 1000 {
+		return strconv.Itoa(small)
+	}
+	return c.printers[lang].Sprint(number.Decimal(n))
 }
 
 // plain makes a count of any whole type one that plural rules take.
