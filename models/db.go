@@ -152,7 +152,12 @@ func openPostgres(rawURL string) (*Store, error) {
 	cfg.StatementCacheCapacity = 256
 	ran := new(atomic.Int64)
 	cfg.Tracer = tally{ran}
-	db := stdlib.OpenDB(*cfg)
+	// A page reads little: workers beside the one that answers, or machine code for a plan,
+	// take longer to make than what they spare.
+	db := stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, `SET max_parallel_workers_per_gather = 0; SET jit = off`)
+		return err
+	}))
 	db.SetMaxOpenConns(16)
 	db.SetMaxIdleConns(16)
 	db.SetConnMaxIdleTime(5 * time.Minute)

@@ -86,6 +86,21 @@ func (n SearchBut) fts(b *strings.Builder) {
 }
 func (n SearchBut) pg(b *strings.Builder) { joined(b, []SearchExpr{n.Yes, n.No}, "&!", SearchExpr.pg) }
 
+// phrased tells whether a condition asks for words that follow each other.
+func phrased(e SearchExpr) bool {
+	switch e := e.(type) {
+	case SearchPhrase:
+		return true
+	case SearchAll:
+		return slices.ContainsFunc(e, phrased)
+	case SearchAny:
+		return slices.ContainsFunc(e, phrased)
+	case SearchBut:
+		return phrased(e.Yes) || phrased(e.No)
+	}
+	return false
+}
+
 // tsquery writes a condition for PostgreSQL.
 func tsquery(e SearchExpr) string {
 	var b strings.Builder

@@ -38,42 +38,55 @@ func (s *SearchScope) seen() (string, []any) {
 		append(append([]any{}, s.Dispatches.Args...), s.Comments.Args...)
 }
 
-// from is the FROM clause and what stands in WHERE before seen.
-func (s *SearchScope) from(db bun.IDB) (string, []any) {
-	from, id := `search_entries AS e WHERE 1 = 1`, "e.id"
-	var args []any
+// from is the FROM clause, what stands in WHERE before seen, and the id that the plan
+// walks along.
+func (s *SearchScope) from(db bun.IDB) (from, id string, args []any) {
+	var more []any
+	between := func(id string) (cond string) {
+		if s.From > 0 {
+			cond, more = cond+` AND `+id+` >= ?`, append(more, s.From)
+		}
+		if s.To < math.MaxInt64 {
+			cond, more = cond+` AND `+id+` < ?`, append(more, s.To)
+		}
+		return cond
+	}
 	switch {
 	case s.Expr == nil && s.Ahead == nil:
+		from, id = `search_entries AS e WHERE 1 = 1`, "e.id"
+		from += between(id)
 	case isPG(db):
-		from = `search_entries AS e JOIN search_text AS t ON t.rowid = e.id WHERE 1 = 1`
+		var cond string
 		if s.Ahead != nil {
-			from, args = from+` AND t.readers @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Ahead))
+			cond, args = cond+` AND t.readers @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Ahead))
 		}
 		if s.Expr != nil {
-			from, args = from+` AND t.words @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Expr))
+			cond, args = cond+` AND t.words @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Expr))
+		}
+		cond += between("t.rowid")
+		if s.Expr == nil || phrased(s.Expr) {
+			// Phrases are looked for in the words themselves, from the newest until there
+			// are enough.
+			from, id = `search_text AS t JOIN search_entries AS e ON e.id = t.rowid WHERE 1 = 1`+cond, "e.id"
+		} else {
+			// The index alone finds words. OFFSET keeps this apart: what was found is
+			// sorted before the audience is asked about each, and only until there are
+			// enough.
+			from, id = `(SELECT t.rowid AS id FROM search_text AS t WHERE 1 = 1`+cond+` ORDER BY t.rowid DESC OFFSET 0) AS t JOIN search_entries AS e ON e.id = t.id WHERE 1 = 1`, "t.id"
 		}
 	default:
 		// The index itself walks from the newest: nothing is sorted.
 		from, id = `search_text AS t CROSS JOIN search_entries AS e ON e.id = t.rowid WHERE t.search_text MATCH ?`, "t.rowid"
 		args = append(args, ftsQuery(s.Expr, s.Ahead))
+		from += between(id)
 	}
-	if s.From > 0 {
-		from, args = from+` AND `+id+` >= ?`, append(args, s.From)
-	}
-	if s.To < math.MaxInt64 {
-		from, args = from+` AND `+id+` < ?`, append(args, s.To)
-	}
-	return from, args
+	return from, id, append(args, more...)
 }
 
-// order is newest first, by the column that the plan walks, and at most limit. The limit
-// is written out: SQLite reads a statement anew each time that has a bound one over a
-// virtual table.
-func (s *SearchScope) order(db bun.IDB, limit int) string {
-	id := "t.rowid"
-	if s.Expr == nil && s.Ahead == nil || isPG(db) {
-		id = "e.id"
-	}
+// newest is the order by the id that the plan walks along, and at most limit. The limit is
+// written out: SQLite reads a statement anew each time that has a bound one over a virtual
+// table.
+func newest(id string, limit int) string {
 	return ` ORDER BY ` + id + ` DESC LIMIT ` + strconv.Itoa(limit)
 }
 
@@ -83,14 +96,14 @@ var candidate = []string{"e.id", "e.office", "e.kind", "e.marking", "e.precedenc
 // SearchCandidates returns the newest entries of a scope: their ids, what facets are made
 // of, and with ranked what they are ranked by.
 func SearchCandidates(ctx context.Context, db bun.IDB, s SearchScope, ranked bool, limit int) ([]*SearchEntry, error) {
-	from, args := s.from(db)
+	from, id, args := s.from(db)
 	seen, more := s.seen()
 	columns := slices.Clone(candidate)
 	if !ranked {
 		columns[len(columns)-1] = `''`
 	}
 	args = append(args, more...)
-	found := ` FROM ` + from + ` AND ` + seen + s.order(db, limit)
+	found := ` FROM ` + from + ` AND ` + seen + newest(id, limit)
 	if !isPG(db) {
 		return packedCandidates(ctx, db, columns, found, args)
 	}

@@ -36,6 +36,7 @@ var all = []migration{
 	{10, "columns", "", map[dialect.Name]string{dialect.SQLite: columns}},
 	{11, "lanes", lanes, nil},
 	{12, "entries", "", map[dialect.Name]string{dialect.SQLite: entries}},
+	{13, "found", "", map[dialect.Name]string{dialect.PG: found}},
 }
 
 // Latest is the version of the newest schema that this program knows.

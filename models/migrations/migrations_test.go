@@ -40,6 +40,7 @@ var frozen = map[int64]string{
 	10: "568943ca0e83aff4f57a587831c610f690571ae24bd7fe1bc4589d8bfd147864",
 	11: "9f705ea274166d0bfad33b396b130614bfbac8d24f13214eabe2c86c472a0a34",
 	12: "3e7bc4ca861df0065c80ac7396ce2f5693c38829990f6bc23d2f6458d3530035",
+	13: "3e7bc4ca861df0065c80ac7396ce2f5693c38829990f6bc23d2f6458d3530035",
 }
 
 func openAt(t *testing.T, url string, version int64) *models.Store {
