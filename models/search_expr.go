@@ -86,19 +86,37 @@ func (n SearchBut) fts(b *strings.Builder) {
 }
 func (n SearchBut) pg(b *strings.Builder) { joined(b, []SearchExpr{n.Yes, n.No}, "&!", SearchExpr.pg) }
 
-// phrased tells whether a condition asks for words that follow each other.
-func phrased(e SearchExpr) bool {
+// loose is a condition that everything fits which fits e, and that PostgreSQL's index
+// answers alone: the words of a phrase stand anywhere. changed tells whether it is another.
+func loose(e SearchExpr) (out SearchExpr, changed bool) {
+	each := func(list []SearchExpr) []SearchExpr {
+		out := make([]SearchExpr, len(list))
+		for i, one := range list {
+			var other bool
+			out[i], other = loose(one)
+			changed = changed || other
+		}
+		return out
+	}
 	switch e := e.(type) {
 	case SearchPhrase:
-		return true
+		var all SearchAll
+		for _, word := range e {
+			all = append(all, SearchTerm{Token: word})
+		}
+		return all, true
 	case SearchAll:
-		return slices.ContainsFunc(e, phrased)
+		return SearchAll(each(e)), changed
 	case SearchAny:
-		return slices.ContainsFunc(e, phrased)
+		return SearchAny(each(e)), changed
 	case SearchBut:
-		return phrased(e.Yes) || phrased(e.No)
+		yes, other := loose(e.Yes)
+		if _, phrased := loose(e.No); phrased {
+			return yes, true // words that a phrase excludes may stand elsewhere
+		}
+		return SearchBut{yes, e.No}, other
 	}
-	return false
+	return e, false
 }
 
 // tsquery writes a condition for PostgreSQL.

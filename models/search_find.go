@@ -56,24 +56,24 @@ func (s *SearchScope) from(db bun.IDB) (from, id string, args []any) {
 		from, id = `search_entries AS e WHERE 1 = 1`, "e.id"
 		from += between(id)
 	case isPG(db):
-		var cond string
+		// The index alone finds words. OFFSET keeps this apart: what was found is sorted
+		// before the audience is asked about each, and only until there are enough.
+		found, then := `SELECT t.rowid AS id FROM search_text AS t WHERE 1 = 1`, ""
 		if s.Ahead != nil {
-			cond, args = cond+` AND t.readers @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Ahead))
+			found, args = found+` AND t.readers @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Ahead))
 		}
 		if s.Expr != nil {
-			cond, args = cond+` AND t.words @@ CAST(? AS TSQUERY)`, append(args, tsquery(s.Expr))
+			words, phrased := loose(s.Expr)
+			found, args = found+` AND t.words @@ CAST(? AS TSQUERY)`, append(args, tsquery(words))
+			if phrased {
+				then = ` AND (SELECT p.words @@ CAST(? AS TSQUERY) FROM search_text AS p WHERE p.rowid = t.id)`
+			}
 		}
-		cond += between("t.rowid")
-		if s.Expr == nil || phrased(s.Expr) {
-			// Phrases are looked for in the words themselves, from the newest until there
-			// are enough.
-			from, id = `search_text AS t JOIN search_entries AS e ON e.id = t.rowid WHERE 1 = 1`+cond, "e.id"
-		} else {
-			// The index alone finds words. OFFSET keeps this apart: what was found is
-			// sorted before the audience is asked about each, and only until there are
-			// enough.
-			from, id = `(SELECT t.rowid AS id FROM search_text AS t WHERE 1 = 1`+cond+` ORDER BY t.rowid DESC OFFSET 0) AS t JOIN search_entries AS e ON e.id = t.id WHERE 1 = 1`, "t.id"
+		found += between("t.rowid")
+		if then != "" {
+			more = append(more, tsquery(s.Expr))
 		}
+		from, id = `(`+found+` ORDER BY t.rowid DESC OFFSET 0) AS t JOIN search_entries AS e ON e.id = t.id WHERE 1 = 1`+then, "t.id"
 	default:
 		// The index itself walks from the newest: nothing is sorted.
 		from, id = `search_text AS t CROSS JOIN search_entries AS e ON e.id = t.rowid WHERE t.search_text MATCH ?`, "t.rowid"

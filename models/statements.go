@@ -219,12 +219,12 @@ func (r *keepRows) Close() error {
 }
 
 // tally counts the statements that PostgreSQL is asked to run, without those that begin
-// and end transactions.
+// and end transactions or set up a connection.
 type tally struct{ ran *atomic.Int64 }
 
 func (t tally) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
 	switch word, _, _ := strings.Cut(q.SQL, " "); strings.ToLower(word) {
-	case "begin", "commit", "rollback", "-- ping", ";":
+	case "begin", "commit", "rollback", "set", "-- ping", ";":
 	default:
 		t.ran.Add(1)
 	}

@@ -290,3 +290,50 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// However it grew, the index on SQLite has nearly all in one part, and finds everything.
+func TestPartsOfTheIndexBecomeOne(t *testing.T) {
+	s, err := models.Open(t.Context(), modeltest.SQLite(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	d := newDesk(t, s)
+	want, words := 0, newCorpus()
+	for batch, size := range []int{100, 36} {
+		var letters []letter
+		for i := range size {
+			letters = append(letters, letter{id: fmt.Sprintf("%d-%d", batch, i), from: europe, to: []iri.IRI{legal}, subject: "Harbour dues", language: "en", kind: "cable", marking: "PUBLIC",
+				paragraphs: []string{words.text(120)}, at: now.Add(-time.Duration(batch*200+i) * time.Minute)})
+		}
+		want += len(letters)
+		d.keep(letters...)
+		if err := d.Settle(t.Context(), time.Minute); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		more := false
+		d.tx(func(ctx context.Context, tx bun.Tx) (err error) {
+			more, err = models.MergeSearch(ctx, tx)
+			return err
+		})
+		if !more {
+			break
+		}
+	}
+	var pages []int
+	if err := s.R.NewRaw(`SELECT COUNT(*) FROM search_text_idx GROUP BY segid ORDER BY 1 DESC`).Scan(t.Context(), &pages); err != nil {
+		t.Fatal(err)
+	}
+	beside := 0
+	for _, n := range pages[1:] {
+		beside += n
+	}
+	if beside*4 >= pages[0] && beside > 0 {
+		t.Errorf("the parts of the index have %v pages", pages)
+	}
+	if got := len(d.all(anna, Query{terms: []term{{words: []string{"harbour"}}}}, 50)); got != want {
+		t.Errorf("found %d of %d", got, want)
+	}
+}
