@@ -111,7 +111,7 @@ func (b *bench) shelf(ctx context.Context, n int) (*shelf, error) {
 			return nil, fmt.Errorf("--dir: read %s: %w", s.file(), err)
 		}
 		if s.have.N != n {
-			return nil, fmt.Errorf("--dir: %s holds %d pieces of correspondence and -n asks for %d; name another folder", b.Dir, s.have.N, n)
+			return nil, fmt.Errorf("--dir: %s holds %d pieces of correspondence, not %d, by another version of this program; name another folder", b.Dir, s.have.N, n)
 		}
 		if postgres := b.DB != "" && b.DB != "sqlite"; postgres != (s.have.Database != "") {
 			return nil, fmt.Errorf("--dir: %s was filled with another --db; name another folder", b.Dir)
