@@ -267,7 +267,7 @@ func NamesOf(ctx context.Context, db bun.IDB, ids []iri.IRI) (map[iri.IRI]string
 		return out, nil
 	}
 	rows, err := bound(ctx, db, `SELECT a.iri, a.name FROM actors AS a WHERE a.name <> '' AND a.iri IN (?)
-		UNION SELECT o.iri, COALESCE(NULLIF(a.name, ''), o.name) FROM peer_offices AS o LEFT JOIN actors AS a ON a.iri = o.iri WHERE o.name <> '' AND o.iri IN (?)`, ids, ids)
+		UNION ALL SELECT o.iri, COALESCE(NULLIF(a.name, ''), o.name) FROM peer_offices AS o LEFT JOIN actors AS a ON a.iri = o.iri WHERE o.name <> '' AND o.iri IN (?)`, ids, ids)
 	if err != nil {
 		return nil, err
 	}
