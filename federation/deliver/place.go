@@ -34,6 +34,14 @@ func (l *line) asks() bool { return l.ask || l.leasing != nil }
 // refill leases more hosts while few wait, beside those that are being served. The answer
 // of an earlier call comes with a later one, which freed announces.
 func (c *Courier) refill(ctx context.Context, l *line) {
+	if l.leasing != nil {
+		select {
+		case hosts := <-l.leasing:
+			l.take(hosts)
+		default:
+		}
+	}
+	// After the answer: what asked while it was on its way begins here.
 	if l.leasing == nil && l.ask && len(l.waiting) <= l.ahead {
 		l.ask, l.leasing = false, make(chan []*models.Host, 1)
 		answer := l.leasing
@@ -46,13 +54,6 @@ func (c *Courier) refill(ctx context.Context, l *line) {
 			answer <- hosts
 			signal(l.freed)
 		})
-	}
-	if l.leasing != nil {
-		select {
-		case hosts := <-l.leasing:
-			l.take(hosts)
-		default:
-		}
 	}
 }
 

@@ -49,7 +49,8 @@ const (
 	recordingMost = 64
 	// stagger is how long a lane waits for the one before it to be answered, so that a host
 	// which answers quickly is served over one connection; staggerFew is how long it waits
-	// where few rows are left for one more connection: making it costs more than a post.
+	// where few rows are left for one more connection, or other hosts wait for a place: making it
+	// costs more than a post.
 	stagger    = 3 * time.Millisecond
 	staggerFew = 20 * time.Millisecond
 	// rowsForLane is for how many rows a further lane is worth a connection at once.
@@ -308,7 +309,7 @@ func (c *Courier) attempt(ctx context.Context, r *result, rows []*models.Deliver
 			answered <- struct{}{}
 		})
 		pause := stagger
-		if waiting > len(rows)/rowsForLane {
+		if waiting > len(rows)/rowsForLane || c.Pressed() {
 			pause = staggerFew
 		}
 		select {

@@ -223,7 +223,7 @@ func (a *area) paragraph(r *page.Request) error {
 	if !r.Scripted() {
 		switch {
 		case out.Clash != 0:
-			r.Say("drafting.done.clash")
+			r.Warn("drafting.done.clash")
 		case out.Merged:
 			r.Say("drafting.done.merged")
 		default:

@@ -52,6 +52,7 @@ type view struct {
 	Instance  string
 	Now       time.Time
 	Said      string
+	Warned    string
 	Rail      Rail
 	Path      string
 	Sample    bool
@@ -197,7 +198,7 @@ func (r *Request) Render(p Page) error {
 		return err
 	}
 	v := &view{Page: p, Lang: r.lang, Languages: Languages, Viewer: r.Viewer, Own: s.Own, Instance: s.title(), Now: r.now, Path: r.Context.Request.URL.Path, Sample: s.Sample,
-		Said: s.Sessions.PopString(r.Ctx(), "said"), Script: s.assets.name("valise.js"), Sheet: s.assets.name("valise.css")}
+		Said: s.Sessions.PopString(r.Ctx(), "said"), Warned: s.Sessions.PopString(r.Ctx(), "warned"), Script: s.assets.name("valise.js"), Sheet: s.assets.name("valise.css")}
 	for _, l := range Languages {
 		if l.Tag == r.lang {
 			v.Dir = l.Dir

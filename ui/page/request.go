@@ -184,6 +184,11 @@ func (r *Request) Say(key string, args ...any) {
 	r.site.Sessions.Put(r.Ctx(), "said", r.T(key, args...))
 }
 
+// Warn is Say of what was done but waits for her.
+func (r *Request) Warn(key string, args ...any) {
+	r.site.Sessions.Put(r.Ctx(), "warned", r.T(key, args...))
+}
+
 // Routes registers the pages of an area.
 type Routes struct {
 	site   *Site

@@ -69,6 +69,28 @@ func TestPostgres(t *testing.T) {
 	}
 }
 
+func TestPagesAskedFor(t *testing.T) {
+	all := []sheet{{name: "list-action"}, {name: "list-deep"}, {name: "seal"}, {name: "search-word"}}
+	for _, c := range []struct{ pages, want string }{
+		{"", "list-action list-deep seal search-word"}, {"list-*", "list-action list-deep"}, {"s* seal", "seal search-word"},
+	} {
+		b := &bench{Options: Options{Pages: strings.Fields(c.pages)}}
+		got, err := b.asked(all)
+		var names []string
+		for _, s := range got {
+			names = append(names, s.name)
+		}
+		if err != nil || strings.Join(names, " ") != c.want {
+			t.Errorf("%q opens %v (%v)", c.pages, names, err)
+		}
+	}
+	for _, wrong := range []string{"front", "["} {
+		if got, err := (&bench{Options: Options{Pages: []string{wrong}}}).asked(all); err == nil || !strings.Contains(err.Error(), "--page "+wrong) {
+			t.Errorf("%q opens %v (%v)", wrong, got, err)
+		}
+	}
+}
+
 func TestUnknownMeasureIsRefused(t *testing.T) {
 	if err := Run(context.Background(), Options{Names: []string{"ingest", "speed"}}); err == nil || !strings.Contains(err.Error(), `"speed"`) {
 		t.Errorf("got %v", err)
